@@ -1,0 +1,321 @@
+//! What is to be known of an endpoint, as one constant.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::code::{self, Entry};
+use crate::error::Result;
+
+/// A call that [`Client::send`](crate::Client::send) can make.
+///
+/// The struct holds the business fields under their official names, required
+/// ones plain and optional ones as `Option`; identity, nonce and signature are
+/// filled in when it is sent. Calls that this crate lacks are ordinary
+/// implementations:
+///
+/// ```
+/// use hongbao::wire::{Contract, Field, Repeat, Request};
+/// # use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize)]
+/// struct ShortUrl { long_url: String }
+///
+/// #[derive(Deserialize)]
+/// struct Shortened { short_url: String }
+///
+/// impl Request for ShortUrl {
+///     const CONTRACT: Contract = Contract::v2("/tools/shorturl")
+///         .fields(&[Field::text("long_url", 512)])
+///         .repeat(Repeat::Freely);
+///     type Reply = Shortened;
+/// }
+/// ```
+pub trait Request: Serialize + Sync {
+    /// What is to be known of the endpoint.
+    const CONTRACT: Contract;
+
+    /// What the gateway answers on success.
+    type Reply: DeserializeOwned;
+
+    /// Rules between fields that can be known before sending. What the
+    /// contract's field list says is checked besides.
+    ///
+    /// # Errors
+    /// [`Error::invalid`](crate::Error::invalid) with the field's name.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The facts of one endpoint. The defaults are the strict ones: no
+/// certificate needed, reply signed, never repeated, not served by any
+/// official sandbox; each loosening is a visible word.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Contract {
+    /// Path below the host, with its leading slash.
+    pub path: &'static str,
+    /// Whether the client certificate must be shown.
+    pub certificate: bool,
+    /// The wire name of the appid, if the call has one.
+    pub app_field: Option<&'static str>,
+    /// The wire name of the merchant number.
+    pub mch_field: &'static str,
+    /// Which digests the endpoint takes.
+    pub digests: Digests,
+    /// Whether the answer is signed.
+    pub reply: ReplySign,
+    /// Whether `return_code` alone decides, without a `result_code` below it.
+    pub one_level: bool,
+    /// Whether a call may be made again after an unclear outcome.
+    pub repeat: Repeat,
+    /// The field with the merchant's own number, which names the bill.
+    pub number: Option<&'static str>,
+    /// The documented business fields, in the order they are written.
+    pub fields: &'static [Field],
+    /// Fields with the one value that the endpoint takes.
+    pub fixed: &'static [(&'static str, &'static str)],
+    /// Fields that the answer repeats; another value is another call's answer.
+    pub echo: &'static [&'static str],
+    /// What the endpoint's error codes mean; [`code::COMMON`] is asked next.
+    pub codes: &'static [Entry],
+    /// The official sandboxes that serve it.
+    pub official_sandboxes: &'static [Generation],
+}
+
+impl Contract {
+    /// The strict contract of an XML endpoint.
+    #[must_use]
+    pub const fn v2(path: &'static str) -> Self {
+        assert!(matches!(path.as_bytes(), [b'/', _, ..]), "a path begins with a slash");
+        Self {
+            path,
+            certificate: false,
+            app_field: Some("appid"),
+            mch_field: "mch_id",
+            digests: Digests::Both,
+            reply: ReplySign::Required,
+            one_level: false,
+            repeat: Repeat::Never,
+            number: None,
+            fields: &[],
+            fixed: &[],
+            echo: &[],
+            codes: code::COMMON,
+            official_sandboxes: &[],
+        }
+    }
+
+    /// The appid has another name on the wire.
+    #[must_use]
+    pub const fn app_as(mut self, field: &'static str) -> Self {
+        self.app_field = Some(field);
+        self
+    }
+
+    /// The call carries no appid.
+    #[must_use]
+    pub const fn without_app(mut self) -> Self {
+        self.app_field = None;
+        self
+    }
+
+    /// The merchant number has another name on the wire.
+    #[must_use]
+    pub const fn mch_as(mut self, field: &'static str) -> Self {
+        self.mch_field = field;
+        self
+    }
+
+    /// The client certificate is needed.
+    #[must_use]
+    pub const fn with_certificate(mut self) -> Self {
+        self.certificate = true;
+        self
+    }
+
+    /// MD5 is the only digest, and `sign_type` is not a field.
+    #[must_use]
+    pub const fn md5_only(mut self) -> Self {
+        self.digests = Digests::Md5Only;
+        self
+    }
+
+    /// The answer carries no signature by nature; one that is there is verified.
+    #[must_use]
+    pub const fn reply_unsigned(mut self) -> Self {
+        self.reply = ReplySign::IfPresent;
+        self
+    }
+
+    /// The answer has no `result_code`.
+    #[must_use]
+    pub const fn one_level(mut self) -> Self {
+        self.one_level = true;
+        self
+    }
+
+    /// Whether a call may be made again after an unclear outcome.
+    #[must_use]
+    pub const fn repeat(mut self, repeat: Repeat) -> Self {
+        assert!(
+            !matches!(repeat, Repeat::SameNumber) || self.number.is_some(),
+            "to repeat with the same number, the contract must say first which field the number is"
+        );
+        self.repeat = repeat;
+        self
+    }
+
+    /// The field with the merchant's own number.
+    #[must_use]
+    pub const fn number(mut self, field: &'static str) -> Self {
+        self.number = Some(field);
+        self
+    }
+
+    /// The documented business fields.
+    #[must_use]
+    pub const fn fields(mut self, fields: &'static [Field]) -> Self {
+        assert!(fields.len() <= 64, "an endpoint has at most 64 fields");
+        self.fields = fields;
+        self
+    }
+
+    /// Fields with the one value that the endpoint takes.
+    #[must_use]
+    pub const fn fixed(mut self, fixed: &'static [(&'static str, &'static str)]) -> Self {
+        self.fixed = fixed;
+        self
+    }
+
+    /// Fields that the answer repeats.
+    #[must_use]
+    pub const fn echo(mut self, fields: &'static [&'static str]) -> Self {
+        self.echo = fields;
+        self
+    }
+
+    /// The endpoint's own error codes.
+    #[must_use]
+    pub const fn codes(mut self, codes: &'static [Entry]) -> Self {
+        self.codes = codes;
+        self
+    }
+
+    /// The official sandboxes that serve it.
+    #[must_use]
+    pub const fn official_sandboxes(mut self, generations: &'static [Generation]) -> Self {
+        self.official_sandboxes = generations;
+        self
+    }
+
+    /// The row of an error code: the endpoint's own, else the common one.
+    #[must_use]
+    pub fn code(&self, code: &str) -> Option<&'static Entry> {
+        code::find(self.codes, code).or_else(|| code::find(code::COMMON, code))
+    }
+
+    /// The kind of a documented field, identity and fixed fields included;
+    /// `None` for a name that the endpoint does not know.
+    #[must_use]
+    pub fn kind_of(&self, name: &str) -> Option<Kind> {
+        if let Some(field) = self.fields.iter().find(|field| field.name == name) {
+            return Some(field.kind);
+        }
+        if let Some((_, value)) = self.fixed.iter().find(|(fixed, _)| *fixed == name) {
+            let integer = value.bytes().all(|b| b.is_ascii_digit());
+            return Some(if integer { Kind::Integer } else { Kind::Text(32) });
+        }
+        let identity = name == self.mch_field
+            || Some(name) == self.app_field
+            || name == "nonce_str"
+            || (name == "sign_type" && self.digests == Digests::Both);
+        identity.then_some(Kind::Text(32))
+    }
+}
+
+/// Which digests an endpoint takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Digests {
+    /// MD5 or HMAC-SHA256, as the merchant chooses.
+    Both,
+    /// MD5 without a `sign_type` field.
+    Md5Only,
+}
+
+/// Whether an answer is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReplySign {
+    /// An accepted call without a valid signature in its answer is not believed.
+    Required,
+    /// Unsigned by nature; one that is there must hold.
+    IfPresent,
+}
+
+/// Whether a call may be made again after an unclear outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Repeat {
+    /// No: nothing protects against doing it twice.
+    Never,
+    /// Yes, with the same number and the same business fields, and at least a
+    /// second apart.
+    SameNumber,
+    /// Yes: it moves nothing.
+    Freely,
+}
+
+/// The official sandboxes (官方沙箱), of which neither moves money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Generation {
+    /// Below `/sandboxnew`.
+    One,
+    /// Below `/xdc/apiv2sandbox`.
+    Two,
+}
+
+/// A documented field of a request.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Field {
+    /// The official name.
+    pub name: &'static str,
+    /// What may stand in it.
+    pub kind: Kind,
+    /// Whether it must be there.
+    pub required: bool,
+}
+
+impl Field {
+    /// A required text of at most `max` characters.
+    #[must_use]
+    pub const fn text(name: &'static str, max: u16) -> Self {
+        Self { name, kind: Kind::Text(max), required: true }
+    }
+
+    /// A required whole number.
+    #[must_use]
+    pub const fn integer(name: &'static str) -> Self {
+        Self { name, kind: Kind::Integer, required: true }
+    }
+
+    /// The field may be missing.
+    #[must_use]
+    pub const fn optional(mut self) -> Self {
+        self.required = false;
+        self
+    }
+}
+
+/// What may stand in a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Text of at most so many characters.
+    Text(u16),
+    /// A whole number in plain decimal digits.
+    Integer,
+}

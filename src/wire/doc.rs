@@ -1,0 +1,215 @@
+//! The flat ordered document: a message between a struct and its bytes.
+
+use std::fmt;
+
+/// Fields in order, each with a name of its own.
+///
+/// All text lies in one buffer, so reading or building a message costs a few
+/// allocations and not two for each field. Values are kept as they came:
+/// nothing is trimmed, and unknown fields stay, because signatures need them.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Doc {
+    text: String,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Entry {
+    /// Name and value lie behind each other in the buffer.
+    start: u32,
+    name_end: u32,
+    end: u32,
+    list: Option<Box<List>>,
+}
+
+/// The only nesting that answers have: `hblist` with its `hbinfo`s.
+#[derive(Clone, PartialEq, Eq)]
+struct List {
+    item: Box<str>,
+    docs: Vec<Doc>,
+}
+
+impl Doc {
+    /// An empty document.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Room for a message of this many bytes.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes), entries: Vec::with_capacity(24) }
+    }
+
+    /// Adds a field at the end. A name that is there already keeps its first
+    /// value and `false` is returned.
+    pub fn push(&mut self, name: &str, value: &str) -> bool {
+        if self.has(name) {
+            return false;
+        }
+        let start = self.begin(name);
+        self.text.push_str(value);
+        self.finish(start, name.len(), None);
+        true
+    }
+
+    /// Adds a field whose value is a list of documents, each under `item`.
+    /// `false` if the name is there already.
+    pub fn push_list(&mut self, name: &str, item: &str, docs: Vec<Doc>) -> bool {
+        if self.has(name) {
+            return false;
+        }
+        let start = self.begin(name);
+        self.finish(start, name.len(), Some(Box::new(List { item: item.into(), docs })));
+        true
+    }
+
+    /// The value of a field; a list has none.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.find(name).filter(|entry| entry.list.is_none()).map(|entry| self.value(entry))
+    }
+
+    /// The value of a field unless it is empty, which counts as absent.
+    #[must_use]
+    pub fn get_filled(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// The documents of a list field.
+    #[must_use]
+    pub fn list(&self, name: &str) -> &[Doc] {
+        self.find(name).and_then(|entry| entry.list.as_deref()).map_or(&[], |list| &list.docs)
+    }
+
+    /// Whether there is a field of this name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// Names and values of the text fields, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries.iter().filter(|entry| entry.list.is_none()).map(|entry| (self.name(entry), self.value(entry)))
+    }
+
+    /// The number of fields, lists included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no field.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Every field in order: name, text, and for a list the name of its items
+    /// and the items.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        self.entries.iter().map(|entry| Node {
+            name: self.name(entry),
+            text: self.value(entry),
+            list: entry.list.as_deref().map(|list| (&*list.item, &*list.docs)),
+        })
+    }
+
+    /// Bytes of all names and values.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Appends a value whose text `write` adds to the buffer it is given.
+    /// The caller answers for the name being new.
+    pub(crate) fn push_with<E>(
+        &mut self,
+        name: &str,
+        write: impl FnOnce(&mut String) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let start = self.begin(name);
+        match write(&mut self.text) {
+            Ok(true) => self.finish(start, name.len(), None),
+            Ok(false) => self.text.truncate(start),
+            Err(error) => {
+                self.text.truncate(start);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, name: &str) -> usize {
+        let start = self.text.len();
+        self.text.push_str(name);
+        start
+    }
+
+    fn finish(&mut self, start: usize, name_len: usize, list: Option<Box<List>>) {
+        // Messages are bounded far below 4 GiB on every way in; a longer one
+        // would read as an empty field, never as another's text.
+        let offset = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let (start, name_end) = (offset(start), offset(start + name_len));
+        self.entries.push(Entry { start, name_end, end: offset(self.text.len()), list });
+    }
+
+    fn find(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| self.name(entry) == name)
+    }
+
+    fn name(&self, entry: &Entry) -> &str {
+        self.text.get(entry.start as usize..entry.name_end as usize).unwrap_or_default()
+    }
+
+    fn value(&self, entry: &Entry) -> &str {
+        self.text.get(entry.name_end as usize..entry.end as usize).unwrap_or_default()
+    }
+}
+
+pub(crate) struct Node<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) list: Option<(&'a str, &'a [Doc])>,
+}
+
+impl fmt::Debug for Doc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for node in self.nodes() {
+            match node.list {
+                Some((_, docs)) => map.entry(&node.name, &docs),
+                None => map.entry(&node.name, &node.text),
+            };
+        }
+        map.finish()
+    }
+}
+
+impl<'a> FromIterator<(&'a str, &'a str)> for Doc {
+    fn from_iter<T: IntoIterator<Item = (&'a str, &'a str)>>(fields: T) -> Self {
+        let mut doc = Self::new();
+        for (name, value) in fields {
+            doc.push(name, value);
+        }
+        doc
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_order_and_first_values() {
+        let mut doc: Doc = [("b", "1"), ("a", ""), ("c", "3")].into_iter().collect();
+        assert!(!doc.push("b", "2"));
+        doc.push_list("l", "i", vec![[("x", "y")].into_iter().collect()]);
+        assert_eq!(doc.iter().collect::<Vec<_>>(), [("b", "1"), ("a", ""), ("c", "3")]);
+        assert_eq!(doc.get("b"), Some("1"));
+        assert_eq!(doc.get_filled("a"), None);
+        assert_eq!(doc.get("l"), None);
+        assert_eq!(doc.list("l")[0].get("x"), Some("y"));
+        assert_eq!(format!("{doc:?}"), r#"{"b": "1", "a": "", "c": "3", "l": [{"x": "y"}]}"#);
+    }
+}
