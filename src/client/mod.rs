@@ -1,0 +1,228 @@
+//! Sends requests for one merchant entity.
+
+mod builder;
+mod https;
+mod retry;
+mod transport;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+
+pub use builder::Builder;
+pub use https::Timeouts;
+pub use retry::RetryPolicy;
+pub use transport::{Delivered, Failed, Post, Transport};
+
+use retry::{Ended, Next};
+
+use crate::clock::{Clock, Nonce};
+use crate::config::{Merchant, PayConfig};
+use crate::endpoint;
+use crate::error::{Attempt, CertificateUse, Error, ErrorKind, Outcome, Result};
+use crate::secret::Secret;
+use crate::wire::{self, Contract, Doc, Generation, Request, Sealed, Signer};
+
+/// One merchant entity's way to WeChat Pay: its certificate, its key and its
+/// pooled connections. Cheap to clone; clones share everything.
+///
+/// ```no_run
+/// # async fn run(config: impl hongbao::PayConfig, packet: hongbao::redpack::Packet) -> hongbao::Result<()> {
+/// use hongbao::{Client, Outcome};
+///
+/// let client = Client::new(&config)?;
+/// match client.send(&packet).await {
+///     Ok(sent) => println!("accepted as {}", sent.send_listid),
+///     Err(error) => match error.outcome() {
+///         Outcome::NotSent => println!("nothing left this machine: {error}"),
+///         Outcome::Refused => println!("nothing was paid by this call: {error}"),
+///         Outcome::Unknown => println!("query, or send the very same packet again: {error}"),
+///     },
+/// }
+/// # Ok(()) }
+/// ```
+///
+/// Dropping the future of [`send`](Self::send) is an outcome of
+/// [`Outcome::Unknown`]: bytes may have left.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    merchant: Merchant,
+    hosts: Vec<String>,
+    transport: Arc<dyn Transport>,
+    retry: RetryPolicy,
+    clock: Arc<dyn Clock>,
+    nonce: Arc<dyn Nonce>,
+    /// The official sandbox's sign key, once it was fetched.
+    sign_key: OnceCell<Secret>,
+    /// Until when (Unix milliseconds) the backup domain is tried first.
+    backup_until: AtomicI64,
+}
+
+/// How long the backup domain stays the first choice after no connection to
+/// the main one could be made (the official SDK's figure, read 2026-11).
+const BACKUP_FOR: Duration = Duration::from_secs(180);
+
+impl Client {
+    /// A client with the defaults. The configuration is read now and never again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] names the field or file that cannot be used.
+    pub fn new(config: &dyn PayConfig) -> Result<Self> {
+        Self::builder(config).build()
+    }
+
+    /// A client with other timeouts, retries, clock, nonces or transport.
+    pub fn builder(config: &dyn PayConfig) -> Builder<'_> {
+        Builder::new(config)
+    }
+
+    /// The merchant entity as it was read.
+    #[must_use]
+    pub fn merchant(&self) -> &Merchant {
+        &self.0.merchant
+    }
+
+    /// Sends a request and returns the typed answer, after its signature held
+    /// where there is one. Repeats on its own only as the request's contract
+    /// allows, with the same number and business fields.
+    ///
+    /// # Errors
+    /// [`Error::outcome`] tells what became of the money:
+    /// nothing left, this call was refused, or it may have happened.
+    pub async fn send<R: Request>(&self, request: &R) -> Result<R::Reply> {
+        let business = wire::business_fields(request)?;
+        let doc = self.exchange(&R::CONTRACT, &business).await?;
+        wire::reply(&doc)
+    }
+
+    /// Everything between two documents; not generic, so it exists once.
+    async fn exchange(&self, contract: &Contract, business: &Doc) -> Result<Doc> {
+        let inner = &*self.0;
+        let path = inner.merchant.endpoint.path(contract)?;
+        let key = match inner.merchant.endpoint.official_generation() {
+            Some(generation) => self.sign_key(generation).await?,
+            None => &inner.merchant.key,
+        };
+        self.attempts(contract, &path, key, business).await
+    }
+
+    async fn attempts(&self, contract: &Contract, path: &str, key: &Secret, business: &Doc) -> Result<Doc> {
+        let inner = &*self.0;
+        let merchant = &inner.merchant;
+        let signer = Signer { app_id: &merchant.app_id, mch_id: &merchant.mch_id, key, digest: merchant.digest };
+        // The official sandboxes want no certificate anywhere.
+        let wanted = contract.certificate && merchant.endpoint.official_generation().is_none();
+        if wanted && merchant.identity.is_none() {
+            let problem = format!("{} needs the client certificate and this entity has none", contract.path);
+            return Err(Error::config("cert", problem, "give the entity its certificate; nothing was sent"));
+        }
+        let identity = merchant.identity.as_ref().filter(|_| wanted);
+        let number = contract.number.and_then(|field| business.get(field)).unwrap_or_default();
+        let mut attempts: Vec<Attempt> = Vec::new();
+        let mut host = self.first_host();
+        loop {
+            let sealed = wire::seal(contract, &signer, business, &inner.nonce.nonce());
+            let name = &inner.hosts[host];
+            let post = Post::new(name, path, &sealed.body, identity);
+            let started = inner.clock.now();
+            let (certificate, result) = self.attempt(contract, &signer, &sealed, post).await;
+            let elapsed = inner.clock.now().since(started);
+            let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+            let error = match result {
+                Ok(doc) => {
+                    tracing::debug!(merchant = %merchant.name, path, number, host = %name, millis, "call accepted");
+                    return Ok(doc);
+                }
+                Err(error) => error,
+            };
+            let outcome = error.outcome();
+            tracing::warn!(merchant = %merchant.name, path, number, host = %name, millis, %outcome, %error, "call failed");
+            let earlier: Vec<Outcome> = attempts.iter().map(|attempt| attempt.outcome).collect();
+            attempts.push(Attempt { host: name.clone(), certificate, elapsed, outcome, ended: error.to_string() });
+            let ended = Ended::of(&error);
+            if ended == Ended::NotSent && inner.hosts.len() > 1 && host == 0 {
+                let until = inner.clock.now().after(BACKUP_FOR).unix_millis();
+                inner.backup_until.store(until, Ordering::Relaxed);
+            }
+            let made = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
+            match retry::next(&inner.retry, contract.repeat, inner.hosts.len(), host, made, ended) {
+                Next::Again { host: other, after } => {
+                    host = other;
+                    tokio::time::sleep(after).await;
+                }
+                Next::Stop => {
+                    let settles =
+                        error.code().and_then(|code| contract.code(code.as_str())).is_some_and(|row| row.settles);
+                    return Err(error.with_outcome(retry::overall(outcome, settles, earlier)).with_attempts(attempts));
+                }
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        contract: &Contract,
+        signer: &Signer<'_>,
+        sealed: &Sealed,
+        post: Post<'_>,
+    ) -> (CertificateUse, Result<Doc>) {
+        match self.0.transport.post(post).await {
+            Ok(delivered) => (delivered.certificate, wire::open(contract, signer, &sealed.doc, &delivered.answer)),
+            Err(failed) => (failed.certificate, Err(lost(failed))),
+        }
+    }
+
+    fn first_host(&self) -> usize {
+        let backup = self.0.clock.now().unix_millis() < self.0.backup_until.load(Ordering::Relaxed);
+        usize::from(backup && self.0.hosts.len() > 1)
+    }
+
+    /// Fetched once with the real key, and kept; concurrent first calls share
+    /// one fetch, and a failed one is not remembered.
+    async fn sign_key(&self, generation: Generation) -> Result<&Secret> {
+        let fetch = || async {
+            let contract = endpoint::sign_key_contract(generation);
+            let doc = self
+                .attempts(&contract, contract.path, &self.0.merchant.key, &Doc::new())
+                .await
+                .map_err(|error| error.with_outcome(Outcome::NotSent))?;
+            match doc.get("sandbox_signkey") {
+                Some(key) if key.len() == 32 => Ok(Secret::new(key)),
+                _ => Err(Error::new(
+                    ErrorKind::Unreadable,
+                    Outcome::NotSent,
+                    "no sandbox_signkey of 32 characters came back",
+                )
+                .with_next_step("the call itself was not sent; try again later")),
+            }
+        };
+        self.0.sign_key.get_or_try_init(fetch).await
+    }
+}
+
+fn lost(failed: Failed) -> Error {
+    let (kind, outcome) = match failed.outcome {
+        Outcome::NotSent => (ErrorKind::Connect, Outcome::NotSent),
+        _ => (ErrorKind::Lost, Outcome::Unknown),
+    };
+    let next = failed.next_step.unwrap_or(match outcome {
+        Outcome::NotSent => "nothing was sent; try again",
+        _ => "query, or repeat with the same number and the same fields; never with a new number",
+    });
+    let error = Error::new(kind, outcome, failed.problem).with_next_step(next);
+    match failed.source {
+        Some(source) => error.because(source),
+        None => error,
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Client").field(&self.0.merchant).finish()
+    }
+}
