@@ -153,6 +153,13 @@ impl Day {
     pub fn compact(self) -> String {
         self.0.strftime("%Y%m%d").to_string()
     }
+
+    /// Year, month and day.
+    #[cfg(feature = "sandbox")]
+    pub(crate) fn parts(self) -> (i32, u8, u8) {
+        let part = |n: i8| u8::try_from(n).unwrap_or(1);
+        (self.0.year().into(), part(self.0.month()), part(self.0.day()))
+    }
 }
 
 impl fmt::Display for Day {

@@ -11,6 +11,8 @@ mod merchants;
 pub mod money;
 pub mod query;
 pub mod redpack;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 mod secret;
 pub mod wire;
 

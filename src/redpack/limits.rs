@@ -17,6 +17,19 @@ pub struct Limit {
     pub read: &'static str,
 }
 
+#[cfg(feature = "sandbox")]
+impl Limit {
+    /// The value where the unit cannot be negative.
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.value).unwrap_or(0)
+    }
+
+    /// The value in fen.
+    pub(crate) fn fen(&self) -> Fen {
+        Fen::new(self.value)
+    }
+}
+
 const PACKET_PAGE: &str = "doc/v2/merchant/4011974053";
 const OLDER: &str = "pay.weixin.qq.com, chapter 13_4 of 2014 to 2018";
 const GROUP_PAGE: &str = "pay.weixin.qq.com, chapter 13_5";

@@ -5,7 +5,7 @@
 //! tells which. There is no callback.
 
 mod group;
-mod limits;
+pub(crate) mod limits;
 mod packet;
 mod risk;
 mod scene;

@@ -1,0 +1,213 @@
+//! Double entry: every fen comes from somewhere and goes somewhere.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::money::Fen;
+
+/// Whose money.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Account {
+    /// Where top-ups come from; its balance is below zero by all that exists.
+    World,
+    /// A merchant's account (商户账户).
+    Merchant(String),
+    /// A merchant's packets that nobody has opened yet.
+    Transit(String),
+    /// A user's change (零钱), by openid.
+    User(String),
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::World => f.write_str("world"),
+            Self::Merchant(mch_id) => write!(f, "merchant {mch_id}"),
+            Self::Transit(mch_id) => write!(f, "unopened packets of {mch_id}"),
+            Self::User(openid) => write!(f, "user {openid}"),
+        }
+    }
+}
+
+/// One movement of money.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Posting {
+    /// Counts from one.
+    pub id: u64,
+    /// When, on the sandbox's clock.
+    pub at: Timestamp,
+    /// From whom.
+    pub from: Account,
+    /// To whom.
+    pub to: Account,
+    /// How much, in fen; always above zero.
+    pub amount: Fen,
+    /// Why.
+    pub reason: Reason,
+    /// The bill it belongs to, if any.
+    pub mch_billno: Option<String>,
+}
+
+/// Why money moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// A merchant topped up (充值).
+    TopUp,
+    /// A packet was sent.
+    Sent,
+    /// A user opened a packet.
+    Received,
+    /// Nobody opened it in time.
+    Refunded,
+}
+
+/// All balances.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Books {
+    balances: BTreeMap<Account, Fen>,
+    next: u64,
+}
+
+impl Books {
+    pub(crate) fn balance(&self, account: &Account) -> Fen {
+        self.balances.get(account).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn balances(&self) -> impl Iterator<Item = (&Account, Fen)> {
+        self.balances.iter().map(|(account, fen)| (account, *fen))
+    }
+
+    /// Moves money. `None` if an account other than the world's would fall
+    /// below zero; then nothing has moved.
+    pub(crate) fn post(
+        &mut self,
+        at: Timestamp,
+        from: Account,
+        to: Account,
+        amount: Fen,
+        reason: Reason,
+        mch_billno: Option<&str>,
+    ) -> Option<Posting> {
+        let left = self.balance(&from).checked_sub(amount)?;
+        let there = self.balance(&to).checked_add(amount)?;
+        if amount <= Fen::ZERO || from == to || (left < Fen::ZERO && from != Account::World) {
+            return None;
+        }
+        self.balances.insert(from.clone(), left);
+        self.balances.insert(to.clone(), there);
+        self.next += 1;
+        Some(Posting { id: self.next, at, from, to, amount, reason, mch_billno: mch_billno.map(str::to_owned) })
+    }
+
+    /// Takes over a posting of an earlier start.
+    pub(crate) fn replay(&mut self, posting: &Posting) {
+        let left = self.balance(&posting.from).checked_sub(posting.amount);
+        let there = self.balance(&posting.to).checked_add(posting.amount);
+        self.balances.insert(posting.from.clone(), left.unwrap_or_default());
+        self.balances.insert(posting.to.clone(), there.unwrap_or_default());
+        self.next = self.next.max(posting.id);
+    }
+}
+
+/// The books at one moment, and whether they are balanced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Statement {
+    /// Every account that ever had money.
+    pub accounts: Vec<AccountBalance>,
+    /// All that was ever topped up.
+    pub topped_up: Fen,
+    /// Money of merchants.
+    pub with_merchants: Fen,
+    /// Money of unopened packets.
+    pub in_transit: Fen,
+    /// Money of users.
+    pub with_users: Fen,
+    /// The unopened rest of all packets that are out, counted from the packets
+    /// themselves.
+    pub owed_to_packets: Fen,
+    /// Whether what was topped up is all there, and packets and accounts agree.
+    pub balanced: bool,
+}
+
+/// An account in a [`Statement`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AccountBalance {
+    /// Whose.
+    pub account: Account,
+    /// How much.
+    pub balance: Fen,
+}
+
+impl Statement {
+    pub(crate) fn of(books: &Books, owed_to_packets: Fen) -> Self {
+        let sum = |wanted: fn(&Account) -> bool| {
+            let amounts = books.balances().filter(|(account, _)| wanted(account)).map(|(_, fen)| fen);
+            Fen::checked_sum(amounts).unwrap_or_default()
+        };
+        let world = sum(|account| matches!(account, Account::World));
+        let with_merchants = sum(|account| matches!(account, Account::Merchant(_)));
+        let in_transit = sum(|account| matches!(account, Account::Transit(_)));
+        let with_users = sum(|account| matches!(account, Account::User(_)));
+        let all = Fen::checked_sum([world, with_merchants, in_transit, with_users]);
+        Self {
+            accounts: books
+                .balances()
+                .map(|(account, balance)| AccountBalance { account: account.clone(), balance })
+                .collect(),
+            topped_up: Fen::ZERO.checked_sub(world).unwrap_or_default(),
+            with_merchants,
+            in_transit,
+            with_users,
+            owed_to_packets,
+            balanced: all == Some(Fen::ZERO) && in_transit == owed_to_packets,
+        }
+    }
+}
+
+impl fmt::Display for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for row in &self.accounts {
+            writeln!(f, "{:>16}  {}", row.balance, row.account)?;
+        }
+        let verdict = if self.balanced { "balanced to the fen" } else { "NOT BALANCED" };
+        write!(
+            f,
+            "topped up {} = merchants {} + unopened {} + users {}: {verdict}",
+            self.topped_up, self.with_merchants, self.in_transit, self.with_users
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_pays_what_he_has_not() {
+        let mut books = Books::default();
+        let (north, alice) = (Account::Merchant("1".into()), Account::User("o".into()));
+        let now = Timestamp::default();
+        let mut post = |from: &Account, to: &Account, fen| {
+            books.post(now, from.clone(), to.clone(), Fen::new(fen), Reason::TopUp, None).is_some()
+        };
+        assert!(post(&Account::World, &north, 100));
+        assert!(!post(&north, &alice, 101));
+        assert!(!post(&north, &alice, 0));
+        assert!(!post(&north, &alice, -1));
+        assert!(!post(&north, &north, 1));
+        assert!(post(&north, &alice, 100));
+        assert_eq!(books.balance(&alice), Fen::new(100));
+        assert!(Statement::of(&books, Fen::ZERO).balanced);
+        assert!(!Statement::of(&books, Fen::new(1)).balanced);
+    }
+}

@@ -1,0 +1,230 @@
+//! The state of the sandbox: entities, users, packets, money, time.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::books::{Account, Books, Posting, Reason, Statement};
+use super::clock::SandboxClock;
+use super::fault::Faults;
+use super::log::RequestRecord;
+use super::packets::PacketRecord;
+use super::quota::Quotas;
+use crate::clock::Timestamp;
+use crate::money::Fen;
+use crate::redpack::limits;
+use crate::secret::Secret;
+
+/// A merchant entity as the platform keeps it.
+pub(crate) struct Entity {
+    pub(crate) mch_id: String,
+    pub(crate) app_id: String,
+    pub(crate) key: Secret,
+    /// A certificate from elsewhere that this entity was admitted with.
+    pub(crate) admitted: Option<Vec<u8>>,
+    pub(crate) settings: Settings,
+}
+
+/// Product settings of a merchant (产品设置) and limits, all of them the
+/// platform's defaults unless changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Addresses that may call (调用IP地址).
+    pub allowed_ips: Vec<IpAddr>,
+    /// Whether issuing through the API is switched on.
+    pub api_open: bool,
+    /// Least amount of a packet, in fen.
+    pub min_amount: Fen,
+    /// Greatest amount of a packet, in fen.
+    pub max_amount: Fen,
+    /// Calls in a second.
+    pub calls_per_second: u32,
+    /// Packets a user may get in a Beijing day.
+    pub user_day_count: u32,
+    /// Fen a user may get in a Beijing day.
+    pub user_day_amount: Fen,
+    /// Fen the merchant may pay out in a Beijing day.
+    pub merchant_day_amount: Fen,
+    /// Sub-merchants of this provider (子商户号).
+    pub sub_merchants: Vec<String>,
+    /// Whether a query for an unknown number answers in the older form,
+    /// `FAIL` with `SYSTEMERROR`, instead of `NOT_FOUND`.
+    pub not_found_as_system_error: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            allowed_ips: vec![IpAddr::from([127, 0, 0, 1]), IpAddr::from(std::net::Ipv6Addr::LOCALHOST)],
+            api_open: true,
+            min_amount: limits::SCENE_FREE_MIN.fen(),
+            max_amount: limits::SCENE_FREE_MAX.fen(),
+            calls_per_second: limits::PER_SECOND.count(),
+            user_day_count: limits::USER_DAY_COUNT.count(),
+            user_day_amount: limits::USER_DAY.fen(),
+            merchant_day_amount: limits::MERCHANT_DAY.fen(),
+            sub_merchants: Vec::new(),
+            not_found_as_system_error: false,
+        }
+    }
+}
+
+/// A user, known by the openid under one appid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct User {
+    /// The appid that the openid belongs to.
+    pub app_id: String,
+    /// Whether risk control stops packets to this user.
+    pub risk_blocked: bool,
+}
+
+/// A row that must be on disk before an answer goes out.
+pub(crate) struct Change {
+    pub(crate) table: Table,
+    pub(crate) key: String,
+    /// `None` removes the row.
+    pub(crate) value: Option<Vec<u8>>,
+}
+
+/// The tables of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Table {
+    Settings,
+    Users,
+    Packets,
+    Postings,
+    Requests,
+    /// Clock, faults and counters, one row each.
+    State,
+}
+
+/// Everything, behind one lock.
+pub(crate) struct Desk {
+    pub(crate) clock: SandboxClock,
+    pub(crate) faults: Faults,
+    pub(crate) seed: u64,
+    pub(super) entities: BTreeMap<String, Entity>,
+    pub(super) users: HashMap<String, User>,
+    pub(super) packets: HashMap<String, PacketRecord>,
+    /// Keys of packets in the order in which they came.
+    pub(super) order: Vec<String>,
+    /// What time will bring: when, and to which packet.
+    pub(super) due: BTreeSet<(Timestamp, String)>,
+    pub(super) books: Books,
+    pub(super) postings: Vec<Posting>,
+    pub(super) quotas: Quotas,
+    pub(super) requests: VecDeque<RequestRecord>,
+    pub(super) next_request: u64,
+    /// Settings from the store, until their entities are enrolled.
+    pub(super) loaded_settings: HashMap<String, Settings>,
+    changes: Vec<Change>,
+    durable: bool,
+}
+
+impl Desk {
+    /// `durable`: whether changes are collected for a store.
+    pub(crate) fn new(clock: SandboxClock, seed: u64, durable: bool) -> Self {
+        Self {
+            clock,
+            faults: Faults::default(),
+            seed,
+            entities: BTreeMap::new(),
+            users: HashMap::new(),
+            packets: HashMap::new(),
+            order: Vec::new(),
+            due: BTreeSet::new(),
+            books: Books::default(),
+            postings: Vec::new(),
+            quotas: Quotas::default(),
+            requests: VecDeque::new(),
+            next_request: 1,
+            loaded_settings: HashMap::new(),
+            changes: Vec::new(),
+            durable,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn entity(&self, mch_id: &str) -> Option<&Entity> {
+        self.entities.get(mch_id)
+    }
+
+    /// Whose certificate this is, if an entity was admitted with it.
+    pub(crate) fn admitted(&self, certificate: &[u8]) -> Option<String> {
+        let owner = self.entities.values().find(|entity| entity.admitted.as_deref() == Some(certificate));
+        owner.map(|entity| entity.mch_id.clone())
+    }
+
+    /// Moves money and writes it down. `false` if it is not there.
+    pub(super) fn pay(
+        &mut self,
+        from: Account,
+        to: Account,
+        amount: Fen,
+        reason: Reason,
+        number: Option<&str>,
+    ) -> bool {
+        let at = self.now();
+        let Some(posting) = self.books.post(at, from, to, amount, reason, number) else { return false };
+        self.change(Table::Postings, format!("{:016}", posting.id), Some(&posting));
+        self.postings.push(posting);
+        true
+    }
+
+    /// The user of an openid, enrolled under `app_id` at first sight.
+    pub(super) fn user(&mut self, openid: &str, app_id: &str) -> User {
+        if let Some(user) = self.users.get(openid) {
+            return user.clone();
+        }
+        let user = User { app_id: app_id.to_owned(), risk_blocked: false };
+        self.put_user(openid, user.clone());
+        user
+    }
+
+    pub(super) fn put_user(&mut self, openid: &str, user: User) {
+        self.change(Table::Users, openid.to_owned(), Some(&user));
+        self.users.insert(openid.to_owned(), user);
+    }
+
+    pub(super) fn put_settings(&mut self, mch_id: &str, settings: Settings) -> bool {
+        let Some(entity) = self.entities.get_mut(mch_id) else { return false };
+        entity.settings = settings.clone();
+        self.change(Table::Settings, mch_id.to_owned(), Some(&settings));
+        true
+    }
+
+    /// Clock, faults and seed as they are now.
+    pub(super) fn put_state(&mut self) {
+        let (clock, faults, seed) = (self.clock, self.faults.clone(), self.seed);
+        self.change(Table::State, "clock".to_owned(), Some(&clock));
+        self.change(Table::State, "faults".to_owned(), Some(&faults));
+        self.change(Table::State, "seed".to_owned(), Some(&seed));
+    }
+
+    pub(super) fn change<T: Serialize>(&mut self, table: Table, key: String, value: Option<&T>) {
+        if !self.durable {
+            return;
+        }
+        // Plain structs of texts and numbers: they always have a JSON form.
+        let value = value.map(|value| serde_json::to_vec(value).unwrap_or_default());
+        self.changes.push(Change { table, key, value });
+    }
+
+    /// What has changed since the last call.
+    pub(super) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// The books now.
+    pub(crate) fn statement(&self) -> Statement {
+        let owed = Fen::checked_sum(self.packets.values().map(PacketRecord::unopened)).unwrap_or_default();
+        Statement::of(&self.books, owed)
+    }
+}

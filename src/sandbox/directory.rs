@@ -1,0 +1,189 @@
+//! The sandbox's directory: what WeChat would hand out, as files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::certificates::{Authority, Issued, KeyKind};
+use super::clock::SandboxClock;
+use super::desk::{Desk, Table};
+use super::store::Store;
+use super::{FIRST_BALANCE, FIRST_MERCHANTS, Sandbox, failed, new_key};
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{Cert, P12Encryption};
+use crate::error::Result;
+use crate::money::Fen;
+use crate::secret::Secret;
+
+/// `merchant.json`.
+#[derive(Serialize, Deserialize)]
+struct MerchantFile {
+    mch_id: String,
+    app_id: String,
+    api_key: String,
+    name: String,
+    serial_no: String,
+}
+
+/// Opens the directory, and fills it if it is new.
+pub(super) fn open(directory: &Path) -> Result<Sandbox> {
+    fs::create_dir_all(directory.join("merchants")).map_err(|error| at(directory, error))?;
+    let mut desk = Desk::new(SandboxClock::Ahead(0), 0, true);
+    let store = Store::open(&directory.join("sandbox.redb"), |table, key, value| load(&mut desk, table, key, value))?;
+    desk.finish_loading();
+    let mut settings = std::mem::take(&mut desk.loaded_settings);
+    let sandbox = Sandbox::with(desk, authority(directory)?, Some(store));
+    let mut files = merchant_files(directory)?;
+    if files.is_empty() {
+        for (mch_id, app_id, name) in FIRST_MERCHANTS {
+            files.push(issue(directory, &sandbox, mch_id, app_id, name)?);
+        }
+    }
+    for file in files {
+        let folder = directory.join("merchants").join(&file.mch_id);
+        let cert = Cert::pem_files(folder.join(CERTIFICATE), folder.join(KEY));
+        sandbox.enrol(&file.mch_id, &file.app_id, &file.name, Secret::new(file.api_key), cert, None);
+        if let Some(own) = settings.remove(&file.mch_id) {
+            sandbox.change_settings(&file.mch_id, |settings| *settings = own)?;
+        }
+        if sandbox.is_new_to_the_books(&file.mch_id) {
+            sandbox.top_up(&file.mch_id, FIRST_BALANCE)?;
+        }
+    }
+    Ok(sandbox)
+}
+
+const CERTIFICATE: &str = "apiclient_cert.pem";
+const KEY: &str = "apiclient_key.pem";
+
+fn at(path: &Path, error: impl std::fmt::Display) -> crate::error::Error {
+    failed(&path.display().to_string(), error)
+}
+
+fn load(desk: &mut Desk, table: Table, key: &str, value: &[u8]) -> Result<()> {
+    match table {
+        Table::Settings => drop(desk.loaded_settings.insert(key.to_owned(), parse(table, key, value)?)),
+        Table::Users => drop(desk.users.insert(key.to_owned(), parse(table, key, value)?)),
+        Table::Packets => desk.restore(parse(table, key, value)?),
+        Table::Postings => {
+            let posting = parse(table, key, value)?;
+            desk.books.replay(&posting);
+            desk.postings.push(posting);
+        }
+        Table::Requests => {
+            let record: super::RequestRecord = parse(table, key, value)?;
+            desk.next_request = record.id + 1;
+            desk.requests.push_back(record);
+        }
+        Table::State => match key {
+            "clock" => desk.clock = parse(table, key, value)?,
+            "faults" => desk.faults = parse(table, key, value)?,
+            _ => desk.seed = parse(table, key, value)?,
+        },
+    }
+    Ok(())
+}
+
+fn parse<T: DeserializeOwned>(table: Table, key: &str, value: &[u8]) -> Result<T> {
+    serde_json::from_slice(value).map_err(|error| {
+        let problem = format!("row {key:?} of {table:?} cannot be read ({error})");
+        failed("the state of another version", problem)
+            .with_next_step("start this version on a new directory, or the old version on this one")
+    })
+}
+
+impl Sandbox {
+    fn is_new_to_the_books(&self, mch_id: &str) -> bool {
+        let account = super::Account::Merchant(mch_id.to_owned());
+        self.balance(mch_id) == Fen::ZERO && !self.desk().postings.iter().any(|posting| posting.to == account)
+    }
+}
+
+/// The CA of the directory, made at the first start.
+fn authority(directory: &Path) -> Result<Authority> {
+    let (certificate, key) = (directory.join("ca.pem"), directory.join("ca.key.pem"));
+    if certificate.exists() {
+        return Authority::load(&read(&certificate)?, &read(&key)?);
+    }
+    let authority = Authority::new()?;
+    write_secret(&key, authority.key_pem().as_bytes())?;
+    // Last, because it says that the pair is whole.
+    write(&certificate, authority.certificate_pem().as_bytes())?;
+    Ok(authority)
+}
+
+/// The gateway's certificate of the directory, made at the first start.
+pub(super) fn server_certificate(directory: &Path, authority: &Authority) -> Result<Issued> {
+    let (certificate, key) = (directory.join("server.pem"), directory.join("server.key.pem"));
+    if certificate.exists() {
+        return Ok(Issued::load(read(&certificate)?, read(&key)?));
+    }
+    let issued = authority.issue_server()?;
+    write_secret(&key, issued.key_pem.as_bytes())?;
+    write(&certificate, issued.certificate_pem.as_bytes())?;
+    Ok(issued)
+}
+
+fn merchant_files(directory: &Path) -> Result<Vec<MerchantFile>> {
+    let merchants = directory.join("merchants");
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&merchants).map_err(|error| at(&merchants, error))? {
+        let path = entry.map_err(|error| at(&merchants, error))?.path().join("merchant.json");
+        // A folder without it comes from a start that was cut short.
+        if path.exists() {
+            files.push(serde_json::from_str::<MerchantFile>(&read(&path)?).map_err(|error| at(&path, error))?);
+        }
+    }
+    files.sort_by(|a, b| a.mch_id.cmp(&b.mch_id));
+    Ok(files)
+}
+
+fn issue(directory: &Path, sandbox: &Sandbox, mch_id: &str, app_id: &str, name: &str) -> Result<MerchantFile> {
+    let folder = directory.join("merchants").join(mch_id);
+    fs::create_dir_all(&folder).map_err(|error| at(&folder, error))?;
+    let issued = sandbox.0.authority.issue_merchant(mch_id, name, KeyKind::Rsa, SystemClock.now())?;
+    write(&folder.join(CERTIFICATE), issued.certificate_pem.as_bytes())?;
+    write_secret(&folder.join(KEY), issued.key_pem.as_bytes())?;
+    write_secret(&folder.join("apiclient_cert.p12"), &issued.p12(mch_id, P12Encryption::Modern)?)?;
+    write_secret(&folder.join("apiclient_cert.legacy.p12"), &issued.p12(mch_id, P12Encryption::Legacy)?)?;
+    let key = new_key()?;
+    let file = MerchantFile {
+        mch_id: mch_id.to_owned(),
+        app_id: app_id.to_owned(),
+        api_key: String::from_utf8_lossy(key.expose()).into_owned(),
+        name: name.to_owned(),
+        serial_no: issued.serial(),
+    };
+    let json = serde_json::to_vec_pretty(&file).map_err(|error| at(&folder, error))?;
+    write_secret(&folder.join("merchant.json"), &json)?;
+    Ok(file)
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|error| at(path, error))
+}
+
+/// Whole or not at all: a start that is cut short leaves no half file.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let part = part_of(path);
+    fs::write(&part, bytes).and_then(|()| fs::rename(&part, path)).map_err(|error| at(path, error))
+}
+
+/// As [`write()`], readable by the owner alone.
+fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
+    let part = part_of(path);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&part).and_then(|mut file| std::io::Write::write_all(&mut file, bytes));
+    written.and_then(|()| fs::rename(&part, path)).map_err(|error| at(path, error))
+}
+
+fn part_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}

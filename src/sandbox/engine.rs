@@ -1,0 +1,157 @@
+//! One request from the first byte to the answer: time, fault, gate, endpoint,
+//! log, store.
+
+use std::time::{Duration, Instant};
+
+use super::Sandbox;
+use super::desk::Desk;
+use super::fault::Fault;
+use super::gate::{self, Incoming, Refusal};
+use super::log::RequestRecord;
+use super::routes::{self, Route};
+use crate::wire::{self, Answer, Doc};
+
+/// What the client gets to see.
+pub(crate) enum Effect {
+    Answer(Answer),
+    /// Half of it.
+    Truncated(Answer),
+    HangUp,
+}
+
+impl Sandbox {
+    /// Handles a request. What it changed is stored before this returns.
+    pub(crate) async fn handle(&self, incoming: &Incoming<'_>) -> Effect {
+        let (effect, delay, stored) = {
+            let mut desk = self.desk();
+            let (effect, delay) = one(&mut desk, incoming);
+            let changes = desk.take_changes();
+            // Handed over under the lock, so that the store sees changes in
+            // the order in which they were made.
+            (effect, delay, self.0.store.as_ref().map(|store| store.submit_async(changes)))
+        };
+        if let Some(stored) = stored
+            && let Err(problem) = stored.done().await
+        {
+            tracing::error!(%problem, "the sandbox cannot store its state");
+            return Effect::Answer(Answer::new(500, format!("the sandbox cannot store its state: {problem}\n")));
+        }
+        if let Some(delay) = delay {
+            tokio::time::sleep(delay).await;
+        }
+        effect
+    }
+}
+
+fn one(desk: &mut Desk, incoming: &Incoming<'_>) -> (Effect, Option<Duration>) {
+    let started = Instant::now();
+    desk.settle();
+    let fault = desk.faults.strike(incoming.path);
+    if !desk.faults.rules().is_empty() || fault.is_some() {
+        desk.put_state();
+    }
+    let mut notes = Notes::default();
+    let effect = match routes::find(incoming.path) {
+        Some(route) => served(desk, route, incoming, fault.as_ref(), &mut notes),
+        None => Effect::Answer(match routes::not_served(incoming.path) {
+            Some(doc) => Answer::new(200, wire::write_xml(&doc)),
+            None => page(404, "Not Found"),
+        }),
+    };
+    let (status, answer) = match &effect {
+        Effect::Answer(answer) | Effect::Truncated(answer) => (Some(answer.status), text(&answer.body)),
+        Effect::HangUp => (None, String::new()),
+    };
+    let delay = fault.as_ref().and_then(Fault::delay);
+    desk.log(RequestRecord {
+        id: 0,
+        at: desk.now(),
+        ip: incoming.ip.to_string(),
+        path: incoming.path.to_owned(),
+        mch_id: wire::read_xml(incoming.body).ok().and_then(|doc| doc.get("mch_id").map(str::to_owned)),
+        certificate: gate::describe(incoming.peer),
+        request: text(incoming.body),
+        status,
+        answer,
+        code: notes.code,
+        note: notes.note,
+        fault,
+        micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+    });
+    (effect, delay)
+}
+
+/// What the log is to know of a refusal.
+#[derive(Default)]
+struct Notes {
+    code: Option<String>,
+    note: Option<String>,
+}
+
+fn served(
+    desk: &mut Desk,
+    route: &'static Route,
+    incoming: &Incoming<'_>,
+    fault: Option<&Fault>,
+    notes: &mut Notes,
+) -> Effect {
+    match fault {
+        Some(Fault::HangUpBefore) => return Effect::HangUp,
+        Some(Fault::BadGateway) => return Effect::Answer(page(502, "Bad Gateway")),
+        _ => {}
+    }
+    let result = gate::check(desk, route, incoming).and_then(|mut call| {
+        let on_demand = |code: &str| {
+            Refusal::with_text(code, gate::official_text(call.contract, code)).echoing(call.contract, &call.doc)
+        };
+        match fault {
+            Some(Fault::SystemErrorBefore) => return Err(on_demand("SYSTEMERROR")),
+            Some(Fault::Refuse { code }) => return Err(on_demand(code)),
+            _ => {}
+        }
+        call.hold = fault == Some(&Fault::Processing);
+        let answer = (route.handle)(desk, &call);
+        match fault {
+            Some(Fault::SystemErrorAfter) => {
+                Err(Refusal::with_text("SYSTEMERROR", gate::official_text(call.contract, "SYSTEMERROR"))
+                    .echoing(call.contract, &call.doc))
+            }
+            _ => answer,
+        }
+    });
+    let doc = match result {
+        Ok(doc) => doc,
+        Err(mut refusal) => {
+            if route.communication_only {
+                refusal.code = None;
+                refusal.failed = true;
+            }
+            notes.code.clone_from(&refusal.code);
+            notes.note = refusal.note.take();
+            refusal.into_doc()
+        }
+    };
+    let answer = xml(&doc);
+    match fault {
+        Some(Fault::HangUpAfter) => Effect::HangUp,
+        Some(Fault::Garbage) => Effect::Answer(Answer::new(200, [0x1f, 0x8b, 0xff, 0x00, b'<', b'x'])),
+        Some(Fault::TruncatedBody) => Effect::Truncated(answer),
+        _ => Effect::Answer(answer),
+    }
+}
+
+fn xml(doc: &Doc) -> Answer {
+    Answer::new(200, wire::write_xml(doc))
+}
+
+/// A page as the proxies in front of the gateway show it.
+fn page(status: u16, title: &str) -> Answer {
+    let html = format!(
+        "<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n<center><h1>{status} {title}</h1></center>\r\n</body>\r\n</html>\r\n"
+    );
+    Answer::new(status, html)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

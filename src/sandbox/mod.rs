@@ -1,0 +1,471 @@
+//! A WeChat Pay for tests and laptops (feature `sandbox`): the same paths and
+//! XML, real signatures, real client certificates, money that moves, time that
+//! can be advanced.
+//!
+//! It always checks certificate, signature and rules; there is no switch to
+//! turn that off. Where it differs from the real gateway, the head of each
+//! endpoint's file says how, and `docs/SANDBOX.md` lists it.
+//!
+//! ```
+//! use hongbao::sandbox::Sandbox;
+//! use hongbao::{BillNo, Fen, OpenId, query, redpack};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> hongbao::Result<()> {
+//! let sandbox = Sandbox::new()?;
+//! let config = sandbox.merchants().remove(0);
+//! let client = sandbox.client(&config)?;
+//!
+//! let packet = redpack::Packet {
+//!     mch_billno: BillNo::new("A20250318001")?,
+//!     re_openid: OpenId::new("oQx4r0Z1a2b3c4d5e6f7g8h9i0jk")?,
+//!     total_amount: Fen::new(188),
+//!     send_name: "蓝鲸咖啡".into(),
+//!     wishing: "早安".into(),
+//!     act_name: "签到有礼".into(),
+//!     remark: "七天".into(),
+//!     client_ip: [127, 0, 0, 1].into(),
+//!     extra: redpack::Extra::default(),
+//! };
+//! client.send(&packet).await?;
+//! sandbox.open_packet(&config.mch_id, "A20250318001", "oQx4r0Z1a2b3c4d5e6f7g8h9i0jk")?;
+//!
+//! let found = client.send(&query::RedPacket { mch_billno: packet.mch_billno }).await?;
+//! assert_eq!(found.status, query::RedPacketStatus::Received);
+//! assert!(sandbox.books().balanced);
+//! # Ok(()) }
+//! ```
+
+mod books;
+mod certificates;
+mod clock;
+mod control;
+mod desk;
+mod directory;
+mod engine;
+mod fault;
+mod gate;
+mod log;
+mod packets;
+mod query_red_packet;
+mod quota;
+mod redpack_group;
+mod redpack_packet;
+mod routes;
+mod server;
+mod sign_key;
+mod store;
+mod transport;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+pub use books::{Account, AccountBalance, Posting, Reason, Statement};
+pub use desk::{Settings, User};
+pub use fault::{Fault, FaultRule, When};
+pub use log::RequestRecord;
+pub use packets::{Claim, PacketRecord};
+pub use server::Served;
+
+use certificates::{Authority, KeyKind};
+use clock::SandboxClock;
+use desk::{Desk, Entity as Member};
+use store::Store;
+
+use crate::client::{Client, Transport};
+use crate::clock::{Clock as _, SystemClock, Timestamp};
+use crate::config::{Cert, Entity, Merchant, PayConfig, SANDBOX_KEY_MARKS, Sandboxed};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::money::Fen;
+use crate::secret::Secret;
+
+/// A running sandbox. Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Shared>);
+
+struct Shared {
+    desk: Mutex<Desk>,
+    authority: Authority,
+    merchants: Mutex<Vec<Entity>>,
+    store: Option<Store>,
+    /// The address of the gateway once it is served.
+    gateway: OnceLock<String>,
+}
+
+/// A sandbox with something other than the defaults.
+#[derive(Default)]
+#[must_use]
+pub struct Builder {
+    frozen: Option<Timestamp>,
+    seed: u64,
+}
+
+impl Builder {
+    /// The clock stands still at this moment until it is advanced.
+    pub fn frozen_at(mut self, moment: Timestamp) -> Self {
+        self.frozen = Some(moment);
+        self
+    }
+
+    /// What chance is made of: the same seed splits groups in the same way.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Starts it, in memory, with two merchant entities of 10,000.00 yuan each.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sandbox`]: no random numbers from the system.
+    pub fn build(self) -> Result<Sandbox> {
+        let clock = self.frozen.map_or(SandboxClock::Ahead(0), SandboxClock::At);
+        let desk = Desk::new(clock, self.seed, false);
+        let sandbox = Sandbox::with(desk, Authority::new()?, None);
+        for (mch_id, app_id, name) in FIRST_MERCHANTS {
+            // Valid on the machine's clock, which is what clients look at.
+            let issued = sandbox.0.authority.issue_merchant(mch_id, name, KeyKind::EllipticCurve, SystemClock.now())?;
+            let cert = Cert::pem(issued.certificate_pem.as_bytes(), issued.key_pem.as_bytes());
+            sandbox.enrol(mch_id, app_id, name, new_key()?, cert, None);
+            sandbox.top_up(mch_id, FIRST_BALANCE)?;
+        }
+        Ok(sandbox)
+    }
+}
+
+/// The entities of a fresh sandbox: merchant number, appid and name.
+const FIRST_MERCHANTS: [(&str, &str, &str); 2] =
+    [("1900000101", "wx5a0d8c3f1e2b4a61", "蓝鲸咖啡"), ("1900000102", "wx5a0d8c3f1e2b4a62", "山茶书店")];
+
+const FIRST_BALANCE: Fen = Fen::new(1_000_000);
+
+impl Sandbox {
+    /// A sandbox in memory with two merchant entities of 10,000.00 yuan each.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sandbox`]: no random numbers from the system.
+    pub fn new() -> Result<Self> {
+        Self::builder().build()
+    }
+
+    /// A sandbox in memory with something other than the defaults.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A sandbox whose state lives in a directory and survives restarts. The
+    /// first start fills it: CA, the gateway's certificate, two merchant
+    /// entities with the files that WeChat hands out.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sandbox`]: the directory cannot be used, or another sandbox
+    /// runs on it.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self> {
+        directory::open(directory.as_ref())
+    }
+
+    fn with(desk: Desk, authority: Authority, store: Option<Store>) -> Self {
+        let (desk, merchants) = (Mutex::new(desk), Mutex::default());
+        Self(Arc::new(Shared { desk, authority, merchants, store, gateway: OnceLock::new() }))
+    }
+
+    /// The entities that the sandbox made, ready to build clients from.
+    #[must_use]
+    pub fn merchants(&self) -> Vec<Entity> {
+        let endpoint = self.endpoint();
+        let merchants = self.0.merchants.lock().unwrap_or_else(PoisonError::into_inner);
+        merchants.iter().map(|entity| Entity { endpoint: endpoint.clone(), ..entity.clone() }).collect()
+    }
+
+    /// Lets an entity of yours in: the sandbox knows its merchant number, appid
+    /// and certificate, gives it a test key and a balance, and hands back the
+    /// same configuration with only endpoint and key changed.
+    ///
+    /// ```
+    /// # fn test(mine: impl hongbao::PayConfig) -> hongbao::Result<()> {
+    /// let sandbox = hongbao::sandbox::Sandbox::new()?;
+    /// let config = sandbox.admit(mine, hongbao::Fen::new(1_000_000))?;
+    /// let client = sandbox.client(&config)?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] as [`Client::new`] would give it.
+    pub fn admit<C: PayConfig>(&self, config: C, balance: Fen) -> Result<Sandboxed<C>> {
+        let config = config.sandboxed(self.endpoint(), new_key()?);
+        let merchant = Merchant::read(&config, SystemClock.now())?;
+        let certificate = merchant.identity.as_ref().and_then(|identity| identity.chain().next().map(<[u8]>::to_vec));
+        let (mch_id, app_id) = (merchant.mch_id().as_str(), merchant.app_id().as_str());
+        self.enrol(mch_id, app_id, merchant.name(), config.key(), config.cert(), certificate);
+        if balance > Fen::ZERO {
+            self.top_up(mch_id, balance)?;
+        }
+        Ok(config)
+    }
+
+    fn enrol(&self, mch_id: &str, app_id: &str, name: &str, key: Secret, cert: Cert, admitted: Option<Vec<u8>>) {
+        let member = Member {
+            mch_id: mch_id.to_owned(),
+            app_id: app_id.to_owned(),
+            key: key.clone(),
+            admitted,
+            settings: Settings::default(),
+        };
+        self.desk().entities.insert(mch_id.to_owned(), member);
+        let mut merchants = self.0.merchants.lock().unwrap_or_else(PoisonError::into_inner);
+        merchants.retain(|entity| entity.mch_id != mch_id);
+        merchants.push(Entity {
+            name: name.to_owned(),
+            app_id: app_id.to_owned(),
+            mch_id: mch_id.to_owned(),
+            key,
+            cert,
+            endpoint: Endpoint::at(IN_PROCESS, self.0.authority.certificate_pem()),
+        });
+    }
+
+    /// Where the gateway is: at its served address once there is one.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        let address = self.0.gateway.get().map_or(IN_PROCESS, String::as_str);
+        Endpoint::at(address, self.0.authority.certificate_pem())
+    }
+
+    /// The certificate of the sandbox's CA, in PEM.
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        self.0.authority.certificate_pem()
+    }
+
+    /// The wire without sockets. The certificate is judged as the gateway would
+    /// judge it; that its key is held was shown when the client was built.
+    #[must_use]
+    pub fn transport(&self) -> Arc<dyn Transport> {
+        Arc::new(transport::InProcess::new(self.clone()))
+    }
+
+    /// A client of this sandbox without sockets.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn client(&self, config: &dyn PayConfig) -> Result<Client> {
+        Client::builder(config).transport(self.transport()).build()
+    }
+
+    /// The time here.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.desk().now()
+    }
+
+    /// Lets time pass, and happen what it brings.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sandbox`]: the state could not be stored.
+    pub fn advance(&self, by: Duration) -> Result<Timestamp> {
+        self.update(|desk| {
+            desk.clock.advance(by);
+            desk.put_state();
+            desk.settle();
+            Ok(desk.now())
+        })
+    }
+
+    /// Puts money into a merchant's account.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sandbox`]: no such merchant, or no amount above zero.
+    pub fn top_up(&self, mch_id: &str, amount: Fen) -> Result<Fen> {
+        self.update(|desk| {
+            known(desk, mch_id)?;
+            let account = Account::Merchant(mch_id.to_owned());
+            if !desk.pay(Account::World, account.clone(), amount, Reason::TopUp, None) {
+                return Err(refused(format!("{amount} yuan cannot be topped up"), "give an amount above zero"));
+            }
+            Ok(desk.books.balance(&account))
+        })
+    }
+
+    /// What a merchant has.
+    #[must_use]
+    pub fn balance(&self, mch_id: &str) -> Fen {
+        self.desk().books.balance(&Account::Merchant(mch_id.to_owned()))
+    }
+
+    /// What a user has received.
+    #[must_use]
+    pub fn received(&self, openid: &str) -> Fen {
+        self.desk().books.balance(&Account::User(openid.to_owned()))
+    }
+
+    /// One packet.
+    #[must_use]
+    pub fn packet(&self, mch_id: &str, mch_billno: &str) -> Option<PacketRecord> {
+        let mut desk = self.desk();
+        desk.settle();
+        desk.packet(mch_id, mch_billno).cloned()
+    }
+
+    /// Packets in the order in which they came, from `offset`, `limit` at most.
+    #[must_use]
+    pub fn packets(&self, offset: usize, limit: usize) -> Vec<PacketRecord> {
+        let mut desk = self.desk();
+        desk.settle();
+        let keys = desk.order.iter().skip(offset).take(limit);
+        keys.filter_map(|key| desk.packets.get(key).cloned()).collect()
+    }
+
+    /// Opens a packet as a user, who gets the amount that is returned.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sandbox`] says why there is nothing to open.
+    pub fn open_packet(&self, mch_id: &str, mch_billno: &str, openid: &str) -> Result<Fen> {
+        self.update(|desk| {
+            desk.open_packet(mch_id, mch_billno, openid)
+                .map_err(|problem| refused(problem, "look at the packet's state and receiver"))
+        })
+    }
+
+    /// A user, if the openid was ever seen.
+    #[must_use]
+    pub fn user(&self, openid: &str) -> Option<User> {
+        self.desk().users.get(openid).cloned()
+    }
+
+    /// Says whose openid it is and whether risk control stops packets to it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sandbox`]: the state could not be stored.
+    pub fn set_user(&self, openid: &str, app_id: &str, risk_blocked: bool) -> Result<()> {
+        self.update(|desk| {
+            desk.put_user(openid, User { app_id: app_id.to_owned(), risk_blocked });
+            Ok(())
+        })
+    }
+
+    /// A merchant's product settings.
+    #[must_use]
+    pub fn settings(&self, mch_id: &str) -> Option<Settings> {
+        self.desk().entity(mch_id).map(|entity| entity.settings.clone())
+    }
+
+    /// Changes a merchant's product settings.
+    ///
+    /// ```
+    /// # fn main() -> hongbao::Result<()> {
+    /// # let sandbox = hongbao::sandbox::Sandbox::new()?;
+    /// # let mch_id = sandbox.merchants().remove(0).mch_id;
+    /// sandbox.change_settings(&mch_id, |settings| settings.calls_per_second = 5)?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sandbox`]: no such merchant.
+    pub fn change_settings(&self, mch_id: &str, change: impl FnOnce(&mut Settings)) -> Result<Settings> {
+        self.update(|desk| {
+            let mut settings = known(desk, mch_id)?.settings.clone();
+            change(&mut settings);
+            desk.put_settings(mch_id, settings.clone());
+            Ok(settings)
+        })
+    }
+
+    /// Sets a fault; the first rule that strikes wins.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sandbox`]: the state could not be stored.
+    pub fn fault(&self, rule: FaultRule) -> Result<()> {
+        self.update(|desk| {
+            desk.faults.add(rule);
+            desk.put_state();
+            Ok(())
+        })
+    }
+
+    /// The faults that are in force.
+    #[must_use]
+    pub fn faults(&self) -> Vec<FaultRule> {
+        self.desk().faults.rules().to_vec()
+    }
+
+    /// Removes all faults.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sandbox`]: the state could not be stored.
+    pub fn clear_faults(&self) -> Result<()> {
+        self.update(|desk| {
+            desk.faults.clear();
+            desk.put_state();
+            Ok(())
+        })
+    }
+
+    /// All accounts, and whether they are balanced.
+    #[must_use]
+    pub fn books(&self) -> Statement {
+        self.desk().statement()
+    }
+
+    /// Movements of money in order, from `offset`, `limit` at most.
+    #[must_use]
+    pub fn postings(&self, offset: usize, limit: usize) -> Vec<Posting> {
+        self.desk().postings.iter().skip(offset).take(limit).cloned().collect()
+    }
+
+    /// The last requests to the gateway, newest first, `limit` at most.
+    #[must_use]
+    pub fn requests(&self, limit: usize) -> Vec<RequestRecord> {
+        self.desk().requests.iter().rev().take(limit).cloned().collect()
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.0.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state and returns when it is stored.
+    fn update<T>(&self, change: impl FnOnce(&mut Desk) -> Result<T>) -> Result<T> {
+        let mut desk = self.desk();
+        let result = change(&mut desk);
+        let changes = desk.take_changes();
+        let stored = self.0.store.as_ref().map(|store| store.submit(changes));
+        drop(desk);
+        if let Some(stored) = stored {
+            stored.wait().map_err(|problem| failed("the sandbox's store", problem))?;
+        }
+        result
+    }
+}
+
+/// The address that clients without sockets name.
+const IN_PROCESS: &str = "https://localhost";
+
+fn known<'a>(desk: &'a Desk, mch_id: &str) -> Result<&'a Member> {
+    desk.entity(mch_id)
+        .ok_or_else(|| refused(format!("there is no merchant {mch_id}"), "look at the list of merchants"))
+}
+
+/// A test key: 32 letters and digits that begin with the mark by which clients
+/// know never to use it against the real platform.
+fn new_key() -> Result<Secret> {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut key = SANDBOX_KEY_MARKS[0].to_owned();
+    key.extend(random::<18>()?.iter().map(|byte| char::from(LETTERS[usize::from(byte & 31)])));
+    Ok(Secret::new(key))
+}
+
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| failed("the system's random numbers", error))?;
+    Ok(bytes)
+}
+
+/// Something that the sandbox stands on does not work.
+fn failed(what: &str, error: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Sandbox, Outcome::NotSent, format!("sandbox: {what}: {error}"))
+}
+
+/// Something that was asked of the sandbox cannot be done.
+fn refused(problem: impl Into<String>, next: &'static str) -> Error {
+    Error::new(ErrorKind::Sandbox, Outcome::NotSent, problem).with_next_step(next)
+}

@@ -1,0 +1,268 @@
+//! The life of a red packet: SENDING, SENT, RECEIVED, RFUND_ING, REFUND, FAILED.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::books::{Account, Reason};
+use super::desk::{Desk, Table};
+use super::fault::scatter;
+use crate::clock::Timestamp;
+use crate::money::Fen;
+use crate::query::RedPacketStatus as Status;
+use crate::redpack::limits;
+
+/// A packet as the platform keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PacketRecord {
+    /// Who pays.
+    pub mch_id: String,
+    /// The merchant's number.
+    pub mch_billno: String,
+    /// The appid it was sent with.
+    pub app_id: String,
+    /// To whom, or who shares it out.
+    pub re_openid: String,
+    /// In fen.
+    pub total_amount: Fen,
+    /// `None` for a packet to one user, else the number of shares.
+    pub group: Option<u32>,
+    /// The platform's number.
+    pub detail_id: String,
+    /// Where it stands.
+    pub status: Status,
+    /// Why it is stuck or failed.
+    pub reason: Option<String>,
+    /// When the number was first seen.
+    pub created: Timestamp,
+    /// When it was sent, or last tried.
+    pub send_time: Timestamp,
+    /// When the rest came back.
+    pub refund_time: Option<Timestamp>,
+    /// How much came back.
+    pub refund_amount: Option<Fen>,
+    /// What each who opens it gets, in this order.
+    pub shares: Vec<Fen>,
+    /// Who opened it.
+    pub claims: Vec<Claim>,
+    /// As sent (商户名称).
+    pub send_name: String,
+    /// As sent (红包祝福语).
+    pub wishing: String,
+    /// As sent (活动名称).
+    pub act_name: String,
+    /// As sent (备注).
+    pub remark: String,
+}
+
+/// A share that was opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Claim {
+    /// By whom.
+    pub openid: String,
+    /// How much, in fen.
+    pub amount: Fen,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How long the way back takes; the documented sample shows two minutes.
+const REFUND_TAKES: Duration = Duration::from_secs(137);
+
+impl PacketRecord {
+    /// The key in the store.
+    pub(crate) fn key(mch_id: &str, mch_billno: &str) -> String {
+        format!("{mch_id}/{mch_billno}")
+    }
+
+    /// What users have got of it.
+    pub(crate) fn claimed(&self) -> Fen {
+        Fen::checked_sum(self.claims.iter().map(|claim| claim.amount)).unwrap_or_default()
+    }
+
+    /// What lies in it unopened.
+    pub(crate) fn unopened(&self) -> Fen {
+        if self.status != Status::Sent && self.status != Status::Refunding {
+            return Fen::ZERO;
+        }
+        self.total_amount.checked_sub(self.claimed()).unwrap_or_default()
+    }
+
+    /// When time will change it, if it will.
+    fn due(&self) -> Option<Timestamp> {
+        let claim = Duration::from_secs(u64::from(limits::CLAIM_HOURS.count()) * 3600);
+        let reentry = Duration::from_secs(u64::from(limits::REENTRY_DAYS.count()) * 86_400);
+        match self.status {
+            Status::Sending => Some(self.created.after(reentry)),
+            Status::Sent => Some(self.send_time.after(claim)),
+            Status::Refunding => Some(self.send_time.after(claim).after(REFUND_TAKES)),
+            _ => None,
+        }
+    }
+}
+
+impl Desk {
+    pub(crate) fn packet(&self, mch_id: &str, mch_billno: &str) -> Option<&PacketRecord> {
+        self.packets.get(&PacketRecord::key(mch_id, mch_billno))
+    }
+
+    /// Stores a new or changed packet.
+    pub(super) fn put_packet(&mut self, record: PacketRecord) {
+        let key = PacketRecord::key(&record.mch_id, &record.mch_billno);
+        if let Some(before) = self.packets.get(&key) {
+            if let Some(due) = before.due() {
+                self.due.remove(&(due, key.clone()));
+            }
+        } else {
+            self.order.push(key.clone());
+        }
+        if let Some(due) = record.due() {
+            self.due.insert((due, key.clone()));
+        }
+        self.change(Table::Packets, key.clone(), Some(&record));
+        self.packets.insert(key, record);
+    }
+
+    /// Takes over a packet of an earlier start, in any order.
+    pub(super) fn restore(&mut self, record: PacketRecord) {
+        let key = PacketRecord::key(&record.mch_id, &record.mch_billno);
+        if let Some(due) = record.due() {
+            self.due.insert((due, key.clone()));
+        }
+        self.order.push(key.clone());
+        self.packets.insert(key, record);
+    }
+
+    /// Puts restored packets in the order in which they came, and counts those
+    /// of today.
+    pub(super) fn finish_loading(&mut self) {
+        let packets = &self.packets;
+        self.order.sort_by_cached_key(|key| packets.get(key).map(|record| (record.created, record.detail_id.clone())));
+        let today = self.now().beijing_day();
+        for record in self.packets.values() {
+            let sent = record.status != Status::Sending && record.status != Status::Failed;
+            if sent && record.send_time.beijing_day() == today {
+                self.quotas.sent(&record.mch_id, &record.re_openid, record.total_amount, record.send_time);
+            }
+        }
+    }
+
+    /// Lets happen what was to happen by now, in order.
+    pub(crate) fn settle(&mut self) {
+        let now = self.now();
+        while let Some((due, key)) = self.due.first().filter(|(due, _)| *due <= now).cloned() {
+            self.due.remove(&(due, key.clone()));
+            let Some(mut record) = self.packets.get(&key).cloned() else { continue };
+            match record.status {
+                Status::Sending => record.status = Status::Failed,
+                Status::Sent => record.status = Status::Refunding,
+                Status::Refunding => {
+                    let rest = record.unopened();
+                    let transit = Account::Transit(record.mch_id.clone());
+                    let merchant = Account::Merchant(record.mch_id.clone());
+                    self.pay(transit, merchant, rest, Reason::Refunded, Some(&record.mch_billno));
+                    record.status = Status::Refund;
+                    record.refund_time = Some(due);
+                    record.refund_amount = Some(rest);
+                }
+                _ => {}
+            }
+            self.put_packet(record);
+        }
+    }
+
+    /// Takes the money and puts the packet on its way. `false`: the merchant
+    /// has not enough, and nothing changed.
+    pub(super) fn deliver(&mut self, record: &mut PacketRecord) -> bool {
+        let merchant = Account::Merchant(record.mch_id.clone());
+        let transit = Account::Transit(record.mch_id.clone());
+        if !self.pay(merchant, transit, record.total_amount, Reason::Sent, Some(&record.mch_billno)) {
+            return false;
+        }
+        let now = self.now();
+        record.status = Status::Sent;
+        record.reason = None;
+        record.send_time = now;
+        self.quotas.sent(&record.mch_id, &record.re_openid, record.total_amount, now);
+        true
+    }
+
+    /// A user opens a packet and gets a share.
+    ///
+    /// # Errors
+    /// Says why there is nothing to open.
+    pub(crate) fn open_packet(&mut self, mch_id: &str, mch_billno: &str, openid: &str) -> Result<Fen, String> {
+        self.settle();
+        let Some(mut record) = self.packet(mch_id, mch_billno).cloned() else {
+            return Err(format!("merchant {mch_id} has no packet {mch_billno}"));
+        };
+        if record.status != Status::Sent {
+            return Err(format!("the packet is {}, there is nothing to open", record.status));
+        }
+        if record.group.is_none() && record.re_openid != openid {
+            return Err(format!("the packet is for {}", record.re_openid));
+        }
+        if record.claims.iter().any(|claim| claim.openid == openid) {
+            return Err(format!("{openid} has opened it already"));
+        }
+        let Some(amount) = record.shares.get(record.claims.len()).copied() else {
+            return Err("all shares are gone".to_owned());
+        };
+        let (transit, user) = (Account::Transit(record.mch_id.clone()), Account::User(openid.to_owned()));
+        if !self.pay(transit, user, amount, Reason::Received, Some(mch_billno)) {
+            return Err("the money of the packet is not there; the books are wrong".to_owned());
+        }
+        record.claims.push(Claim { openid: openid.to_owned(), amount, at: self.now() });
+        if record.claims.len() == record.shares.len() {
+            record.status = Status::Received;
+        }
+        self.put_packet(record);
+        Ok(amount)
+    }
+
+    /// WeChat's number for the next packet: 31 digits, as live ones.
+    pub(super) fn next_detail_id(&self) -> String {
+        let number = 3_000_000_000_000_u64 + self.order.len() as u64 + 1;
+        format!("1000041701{}{number:013}", self.now().beijing_day().compact())
+    }
+
+    /// Splits an amount at random, at least one fen each.
+    pub(super) fn split(&self, amount: Fen, shares: u32) -> Vec<Fen> {
+        let mut left = amount.get();
+        let mut split = Vec::new();
+        for rest in (1..=i64::from(shares)).rev() {
+            let share = if rest == 1 {
+                left
+            } else {
+                // Up to twice the average, as people know it from group chats.
+                let most = (left * 2 / rest).min(left - (rest - 1)).max(1);
+                let random = scatter(self.seed, (self.order.len() as u64) << 8 | rest.unsigned_abs() & 0xff);
+                1 + i64::try_from(random % most.unsigned_abs()).unwrap_or(0)
+            };
+            left -= share;
+            split.push(Fen::new(share));
+        }
+        split
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::clock::SandboxClock;
+
+    #[test]
+    fn shares_add_up() {
+        for seed in 0..200 {
+            let desk = Desk::new(SandboxClock::Ahead(0), seed, false);
+            for (fen, shares) in [(300, 3), (900, 5), (20, 20), (100_000, 20), (3, 3)] {
+                let split = desk.split(Fen::new(fen), shares);
+                assert_eq!(split.len(), shares as usize);
+                assert!(split.iter().all(|share| share.get() >= 1), "{split:?}");
+                assert_eq!(Fen::checked_sum(split), Some(Fen::new(fen)));
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! State on disk: one embedded database, one writer, many answers per sync.
+
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use tokio::sync::oneshot;
+
+use super::desk::{Change, Table};
+use super::failed;
+use crate::error::Result;
+
+const ALL: [Table; 6] = [Table::Settings, Table::Users, Table::Packets, Table::Postings, Table::Requests, Table::State];
+
+/// The most batches that share one sync.
+const GROUP: usize = 512;
+
+type Rows = TableDefinition<'static, &'static str, &'static [u8]>;
+
+fn definition(table: Table) -> Rows {
+    TableDefinition::new(match table {
+        Table::Settings => "settings",
+        Table::Users => "users",
+        Table::Packets => "packets",
+        Table::Postings => "postings",
+        Table::Requests => "requests",
+        Table::State => "state",
+    })
+}
+
+/// Writes changes in the order in which they are submitted. Nobody hears that
+/// a change is stored before it is synced.
+pub(crate) struct Store {
+    sender: Option<mpsc::Sender<Batch>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+struct Batch {
+    changes: Vec<Change>,
+    done: Box<dyn FnOnce(Written) + Send>,
+}
+
+type Written = std::result::Result<(), String>;
+
+/// Becomes known when changes are stored, to a caller that waits.
+pub(crate) struct Stored(mpsc::Receiver<Written>);
+
+impl Stored {
+    pub(crate) fn wait(self) -> Written {
+        self.0.recv().unwrap_or_else(|_| Err(GONE.to_owned()))
+    }
+}
+
+/// The same for a caller that is async.
+pub(crate) struct Storing(oneshot::Receiver<Written>);
+
+impl Storing {
+    pub(crate) async fn done(self) -> Written {
+        self.0.await.unwrap_or_else(|_| Err(GONE.to_owned()))
+    }
+}
+
+const GONE: &str = "the store has stopped after an earlier error; restart the sandbox";
+
+impl Store {
+    /// Opens or creates the database and hands every row to `load`, table by
+    /// table, in the order of keys.
+    ///
+    /// # Errors
+    /// The file cannot be used, or another sandbox holds it.
+    pub(crate) fn open(path: &Path, mut load: impl FnMut(Table, &str, &[u8]) -> Result<()>) -> Result<Self> {
+        let label = path.display();
+        let database = Database::create(path).map_err(|error| match error {
+            redb::DatabaseError::DatabaseAlreadyOpen => failed(
+                &label.to_string(),
+                "another sandbox runs on this directory; stop it, or give this one another directory",
+            ),
+            error => failed(&label.to_string(), error),
+        })?;
+        prepare(&database).map_err(|error| failed(&label.to_string(), error))?;
+        for table in ALL {
+            let rows = read(&database, table).map_err(|error| failed(&label.to_string(), error))?;
+            for (key, value) in rows {
+                load(table, &key, &value)?;
+            }
+        }
+        let (sender, receiver) = mpsc::channel();
+        let writer = std::thread::Builder::new()
+            .name("hongbao-sandbox-store".to_owned())
+            .spawn(move || write_all(&database, &receiver))
+            .map_err(|error| failed("the store's thread", error))?;
+        Ok(Self { sender: Some(sender), writer: Some(writer) })
+    }
+
+    /// Queues changes; the order of calls is the order on disk.
+    pub(crate) fn submit(&self, changes: Vec<Change>) -> Stored {
+        let (sender, stored) = mpsc::channel();
+        self.queue(changes, Box::new(move |written| drop(sender.send(written))));
+        Stored(stored)
+    }
+
+    /// As [`submit`](Self::submit), for async callers.
+    pub(crate) fn submit_async(&self, changes: Vec<Change>) -> Storing {
+        let (sender, stored) = oneshot::channel();
+        self.queue(changes, Box::new(move |written| drop(sender.send(written))));
+        Storing(stored)
+    }
+
+    fn queue(&self, changes: Vec<Change>, done: Box<dyn FnOnce(Written) + Send>) {
+        if changes.is_empty() {
+            done(Ok(()));
+        } else if let Some(sender) = &self.sender {
+            // A writer that is gone drops the batch and with it `done`, which
+            // the waiter notices.
+            let _ = sender.send(Batch { changes, done });
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.sender = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+fn prepare(database: &Database) -> std::result::Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    for table in ALL {
+        transaction.open_table(definition(table))?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn read(database: &Database, table: Table) -> std::result::Result<Vec<(String, Vec<u8>)>, redb::Error> {
+    let transaction = database.begin_read()?;
+    let rows = transaction.open_table(definition(table))?;
+    let mut all = Vec::new();
+    for row in rows.iter()? {
+        let (key, value) = row?;
+        all.push((key.value().to_owned(), value.value().to_vec()));
+    }
+    Ok(all)
+}
+
+fn write_all(database: &Database, receiver: &mpsc::Receiver<Batch>) {
+    while let Ok(first) = receiver.recv() {
+        let mut group = vec![first];
+        while group.len() < GROUP
+            && let Ok(next) = receiver.try_recv()
+        {
+            group.push(next);
+        }
+        let result = write(database, &group).map_err(|error| error.to_string());
+        let broken = result.is_err();
+        for batch in group {
+            (batch.done)(result.clone());
+        }
+        if broken {
+            // What follows may build on what was not stored: stop, so that
+            // every later request hears of it.
+            tracing::error!("the sandbox's store has stopped after an error; restart the sandbox");
+            return;
+        }
+    }
+}
+
+fn write(database: &Database, group: &[Batch]) -> std::result::Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    for table in ALL {
+        let mut rows = transaction.open_table(definition(table))?;
+        for change in group.iter().flat_map(|batch| &batch.changes).filter(|change| change.table == table) {
+            match &change.value {
+                Some(value) => rows.insert(change.key.as_str(), value.as_slice())?,
+                None => rows.remove(change.key.as_str())?,
+            };
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
