@@ -184,7 +184,13 @@ impl Pool {
                 (Outcome::Unknown, problem, None, Some(Box::new(error.without_url())))
             }
         };
-        Failed { outcome, certificate: self.certificate_use(), problem: problem.to_owned(), next_step, source }
+        // A handshake that failed may have looked the certificate up without
+        // showing it.
+        let certificate = match (&self.certificate, outcome) {
+            (Some(_), Outcome::NotSent) => CertificateUse::NotAsked,
+            _ => self.certificate_use(),
+        };
+        Failed { outcome, certificate, problem: problem.to_owned(), next_step, source }
     }
 }
 
@@ -193,10 +199,12 @@ fn connect_problem(error: &reqwest::Error) -> (&'static str, &'static str) {
     let network = "check the address, the network and any firewall";
     let mut cause: Option<&(dyn StdError + 'static)> = error.source();
     while let Some(current) = cause {
-        // The TLS error comes wrapped in an I/O error, which hides it from `source`.
-        let inner = current.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
-        let tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()).or_else(|| current.downcast_ref());
-        if let Some(tls) = tls {
+        // The TLS error comes wrapped in I/O errors, which hide it from `source`.
+        let mut inner: &(dyn StdError + 'static) = current;
+        while let Some(wrapped) = inner.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()) {
+            inner = wrapped;
+        }
+        if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
             return match tls {
                 rustls::Error::InvalidCertificate(rustls::CertificateError::NotValidForName)
                 | rustls::Error::InvalidCertificate(rustls::CertificateError::NotValidForNameContext { .. }) => (

@@ -14,8 +14,9 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use zeroize::Zeroizing;
 
+use super::clock::SandboxClock;
 use super::failed;
-use crate::clock::Timestamp;
+use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::{P12Contents, P12Encryption, SANDBOX_ORGANIZATION, certificate_facts, write_p12};
 use crate::error::Result;
 
@@ -90,8 +91,15 @@ impl Authority {
         Zeroizing::new(self.key.serialize_pem())
     }
 
-    /// A merchant's certificate, valid for five years like WeChat's.
-    pub(crate) fn issue_merchant(&self, mch_id: &str, name: &str, kind: KeyKind, now: Timestamp) -> Result<Issued> {
+    /// A merchant's certificate, valid for five years like WeChat's: by the
+    /// machine's clock, which clients look at, and by the sandbox's.
+    pub(crate) fn issue_merchant(
+        &self,
+        mch_id: &str,
+        name: &str,
+        kind: KeyKind,
+        clock: SandboxClock,
+    ) -> Result<Issued> {
         let mut subject = CertificateParams::default();
         for (field, value) in [
             (DnType::CountryName, "CN"),
@@ -104,12 +112,14 @@ impl Authority {
         }
         subject.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         subject.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let (here, there) = (SystemClock.now(), clock.now());
         // From yesterday, so that no time zone makes it invalid today.
-        let yesterday = Timestamp::from_unix(now.unix() - 86_400);
+        let yesterday = Timestamp::from_unix(here.min(there).unix() - 86_400);
         let (year, month, day) = yesterday.beijing_day().parts();
         subject.not_before = rcgen::date_time_ymd(year, month, day);
-        let leap_safe = day.min(28);
-        subject.not_after = rcgen::date_time_ymd(year + 5, month, leap_safe);
+        let (year, month, day) = here.max(there).beijing_day().parts();
+        // The 29th of February has no fifth anniversary.
+        subject.not_after = rcgen::date_time_ymd(year + 5, month, day.min(28));
         self.issue(subject, kind)
     }
 

@@ -11,7 +11,6 @@ use super::clock::SandboxClock;
 use super::desk::{Desk, Table};
 use super::store::Store;
 use super::{FIRST_BALANCE, FIRST_MERCHANTS, Sandbox, failed, new_key};
-use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Cert, P12Encryption};
 use crate::error::Result;
 use crate::money::Fen;
@@ -143,7 +142,7 @@ fn merchant_files(directory: &Path) -> Result<Vec<MerchantFile>> {
 fn issue(directory: &Path, sandbox: &Sandbox, mch_id: &str, app_id: &str, name: &str) -> Result<MerchantFile> {
     let folder = directory.join("merchants").join(mch_id);
     fs::create_dir_all(&folder).map_err(|error| at(&folder, error))?;
-    let issued = sandbox.0.authority.issue_merchant(mch_id, name, KeyKind::Rsa, SystemClock.now())?;
+    let issued = sandbox.0.authority.issue_merchant(mch_id, name, KeyKind::Rsa, SandboxClock::Ahead(0))?;
     write(&folder.join(CERTIFICATE), issued.certificate_pem.as_bytes())?;
     write_secret(&folder.join(KEY), issued.key_pem.as_bytes())?;
     write_secret(&folder.join("apiclient_cert.p12"), &issued.p12(mch_id, P12Encryption::Modern)?)?;

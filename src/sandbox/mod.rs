@@ -124,8 +124,7 @@ impl Builder {
         let desk = Desk::new(clock, self.seed, false);
         let sandbox = Sandbox::with(desk, Authority::new()?, None);
         for (mch_id, app_id, name) in FIRST_MERCHANTS {
-            // Valid on the machine's clock, which is what clients look at.
-            let issued = sandbox.0.authority.issue_merchant(mch_id, name, KeyKind::EllipticCurve, SystemClock.now())?;
+            let issued = sandbox.0.authority.issue_merchant(mch_id, name, KeyKind::EllipticCurve, clock)?;
             let cert = Cert::pem(issued.certificate_pem.as_bytes(), issued.key_pem.as_bytes());
             sandbox.enrol(mch_id, app_id, name, new_key()?, cert, None);
             sandbox.top_up(mch_id, FIRST_BALANCE)?;
