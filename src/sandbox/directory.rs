@@ -28,19 +28,14 @@ struct MerchantFile {
 
 /// Opens the directory, and fills it if it is new.
 pub(super) fn open(directory: &Path) -> Result<Sandbox> {
-    fs::create_dir_all(directory.join("merchants")).map_err(|error| at(directory, error))?;
+    fs::create_dir_all(directory).map_err(|error| at(directory, error))?;
     let mut desk = Desk::new(SandboxClock::Ahead(0), 0, true);
     let store = Store::open(&directory.join("sandbox.redb"), |table, key, value| load(&mut desk, table, key, value))?;
     desk.finish_loading();
     let mut settings = std::mem::take(&mut desk.loaded_settings);
     let sandbox = Sandbox::with(desk, authority(directory)?, Some(store));
-    let mut files = merchant_files(directory)?;
-    if files.is_empty() {
-        for (mch_id, app_id, name) in FIRST_MERCHANTS {
-            files.push(issue(directory, &sandbox, mch_id, app_id, name)?);
-        }
-    }
-    for file in files {
+    issue_first(directory, &sandbox)?;
+    for file in merchant_files(directory)? {
         let folder = directory.join("merchants").join(&file.mch_id);
         let cert = Cert::pem_files(folder.join(CERTIFICATE), folder.join(KEY));
         sandbox.enrol(&file.mch_id, &file.app_id, &file.name, Secret::new(file.api_key), cert, None);
@@ -125,6 +120,27 @@ pub(super) fn server_certificate(directory: &Path, authority: &Authority) -> Res
     Ok(issued)
 }
 
+/// The entities of the first start. Their folders come first and
+/// `merchant.json` last, so a start that was cut short is taken up here, while
+/// an entity whose folder somebody removed stays away.
+fn issue_first(directory: &Path, sandbox: &Sandbox) -> Result<()> {
+    let merchants = directory.join("merchants");
+    if !merchants.exists() {
+        let new = part_of(&merchants);
+        for (mch_id, ..) in FIRST_MERCHANTS {
+            fs::create_dir_all(new.join(mch_id)).map_err(|error| at(&new, error))?;
+        }
+        fs::rename(&new, &merchants).map_err(|error| at(&merchants, error))?;
+    }
+    for (mch_id, app_id, name) in FIRST_MERCHANTS {
+        let folder = merchants.join(mch_id);
+        if folder.exists() && !folder.join("merchant.json").exists() {
+            issue(&folder, sandbox, mch_id, app_id, name)?;
+        }
+    }
+    Ok(())
+}
+
 fn merchant_files(directory: &Path) -> Result<Vec<MerchantFile>> {
     let merchants = directory.join("merchants");
     let mut files = Vec::new();
@@ -139,9 +155,7 @@ fn merchant_files(directory: &Path) -> Result<Vec<MerchantFile>> {
     Ok(files)
 }
 
-fn issue(directory: &Path, sandbox: &Sandbox, mch_id: &str, app_id: &str, name: &str) -> Result<MerchantFile> {
-    let folder = directory.join("merchants").join(mch_id);
-    fs::create_dir_all(&folder).map_err(|error| at(&folder, error))?;
+fn issue(folder: &Path, sandbox: &Sandbox, mch_id: &str, app_id: &str, name: &str) -> Result<()> {
     let issued = sandbox.0.authority.issue_merchant(mch_id, name, KeyKind::Rsa, SandboxClock::Ahead(0))?;
     write(&folder.join(CERTIFICATE), issued.certificate_pem.as_bytes())?;
     write_secret(&folder.join(KEY), issued.key_pem.as_bytes())?;
@@ -155,9 +169,8 @@ fn issue(directory: &Path, sandbox: &Sandbox, mch_id: &str, app_id: &str, name: 
         name: name.to_owned(),
         serial_no: issued.serial(),
     };
-    let json = serde_json::to_vec_pretty(&file).map_err(|error| at(&folder, error))?;
-    write_secret(&folder.join("merchant.json"), &json)?;
-    Ok(file)
+    let json = serde_json::to_vec_pretty(&file).map_err(|error| at(folder, error))?;
+    write_secret(&folder.join("merchant.json"), &json)
 }
 
 fn read(path: &Path) -> Result<String> {

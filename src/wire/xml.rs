@@ -240,6 +240,8 @@ impl Parser {
 
     fn text(&mut self, text: &str) -> Result<(), String> {
         match self.stage {
+            // Where a sender put the end of a section into a section.
+            Stage::Field | Stage::ItemField if text.contains("]]>") => Err("]]> outside a CDATA section".to_owned()),
             Stage::Field | Stage::ItemField => {
                 // Blanks around a CDATA section are layout, without one they are text.
                 if !(self.cdata && blank(text)) {
@@ -395,6 +397,7 @@ mod tests {
             ("<xml><a>&nbsp;</a></xml>", "entity"),
             ("<xml><a>a & b</a></xml>", "not well-formed"),
             ("<xml><a>&#0;</a></xml>", ""),
+            ("<xml><a><![CDATA[x ]]> y]]></a></xml>", "outside a CDATA section"),
             ("<xml><?php x ?><a>1</a></xml>", "processing instruction"),
             ("<xml><?xml version='1.0'?><a>1</a></xml>", "declaration"),
             ("<?xml version='1.0' encoding='GBK'?><xml><a>1</a></xml>", "UTF-8"),

@@ -1,0 +1,66 @@
+//! What the tests need besides Rust: installed where that is possible, named
+//! precisely where it is not.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+/// One installation at a time; the package manager has a lock of its own.
+static INSTALLING: Mutex<()> = Mutex::new(());
+
+/// Makes sure that a command is there, from the distribution's package.
+pub fn command(name: &str, package: &str) {
+    let _one = INSTALLING.lock().unwrap();
+    if runs(Command::new(name).arg("version")) || runs(Command::new(name).arg("--version")) {
+        return;
+    }
+    install(package, &format!("the command {name}"));
+    assert!(
+        runs(Command::new(name).arg("version")) || runs(Command::new(name).arg("--version")),
+        "{package} was installed, but {name} does not run"
+    );
+}
+
+/// A Python with the packages of a requirements file, in a virtual environment
+/// below the build directory.
+pub fn python(requirements: &Path) -> PathBuf {
+    let _one = INSTALLING.lock().unwrap();
+    let wanted = std::fs::read_to_string(requirements).unwrap();
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+    let (python, done) = (home.join("bin/python"), home.join("requirements.txt"));
+    if std::fs::read_to_string(&done).ok().as_deref() == Some(&*wanted) && runs(Command::new(&python).arg("--version"))
+    {
+        return python;
+    }
+    let make = || runs(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home));
+    if !make() {
+        install("python3-venv", "Python 3 with its module venv");
+        assert!(make(), "python3 -m venv does not work, although python3-venv is installed");
+    }
+    let output =
+        Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(requirements).output().unwrap();
+    assert!(
+        output.status.success(),
+        "the Python packages of {} cannot be installed (is the package registry reachable?):\n{}",
+        requirements.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    std::fs::write(done, wanted).unwrap();
+    python
+}
+
+fn install(package: &str, what: &str) {
+    let missing =
+        format!("{what} is missing; install it with your system's package manager (Debian: apt-get install {package})");
+    let apt = |arguments: &[&str]| {
+        let mut apt = Command::new("apt-get");
+        runs(apt.env("DEBIAN_FRONTEND", "noninteractive").args(arguments))
+    };
+    let installed = apt(&["install", "-y", "--no-install-recommends", package])
+        || (apt(&["update"]) && apt(&["install", "-y", "--no-install-recommends", package]));
+    assert!(installed, "{missing}");
+}
+
+fn runs(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
