@@ -239,10 +239,10 @@ fn signature(contract: &Contract, doc: &Doc, received: &Doc, mch_id: &str, key: 
     let mut note = format!("{digest} of {:?} followed by the key of {mch_id} was expected", wire::string_to_sign(doc));
     if given.is_empty() {
         note.push_str("; no sign was sent");
-    } else if wire::verify(received, given, key, digest) {
-        note.push_str(&format!("; the client signed fields that the endpoint does not have: {}", ignored.join(", ")));
     } else if wire::verify(doc, given, key, digest) {
         note.push_str("; the sign is in lower-case hex");
+    } else if wire::verify(received, given, key, digest) {
+        note.push_str(&format!("; the client signed fields that the endpoint does not have: {}", ignored.join(", ")));
     } else if wire::verify(doc, given, key, Digest::HmacSha256) {
         note.push_str("; the client signed with HMAC-SHA256");
     }

@@ -8,7 +8,7 @@ use hongbao::{ErrorKind, Fen, Outcome};
 use crate::support::{ALICE, BOB, DAY, HOUR, Stage, code, group, once, packet};
 
 #[tokio::test]
-async fn sent_and_received() {
+pub async fn sent_and_received() {
     let stage = Stage::new();
     let sent = stage.client.send(&packet("A1", ALICE, 188)).await.unwrap();
     assert_eq!(sent.total_amount, Fen::new(188));
@@ -37,7 +37,7 @@ async fn sent_and_received() {
 }
 
 #[tokio::test]
-async fn unclaimed_money_comes_back() {
+pub async fn unclaimed_money_comes_back() {
     let stage = Stage::new();
     stage.client.send(&packet("A1", ALICE, 188)).await.unwrap();
     stage.advance(24 * HOUR - std::time::Duration::from_secs(1));
@@ -55,7 +55,7 @@ async fn unclaimed_money_comes_back() {
 }
 
 #[tokio::test]
-async fn the_same_number_pays_once() {
+pub async fn the_same_number_pays_once() {
     let stage = Stage::new();
     let first = stage.client.send(&packet("A1", ALICE, 188)).await.unwrap();
     let mut again = packet("A1", ALICE, 188);
@@ -76,7 +76,7 @@ async fn the_same_number_pays_once() {
 }
 
 #[tokio::test]
-async fn a_group_is_shared_out_and_the_rest_returns() {
+pub async fn a_group_is_shared_out_and_the_rest_returns() {
     let stage = Stage::new();
     stage.client.send(&group("G1", ALICE, 900, 3)).await.unwrap();
     let first = stage.open("G1", ALICE).unwrap();
@@ -103,7 +103,7 @@ async fn a_group_is_shared_out_and_the_rest_returns() {
 /// What is wrong is answered with the code that the documentation gives it, and
 /// the bill is kept in SENDING where the spec says so.
 #[tokio::test]
-async fn limits_refuse_and_keep_the_bill() {
+pub async fn limits_refuse_and_keep_the_bill() {
     let stage = Stage::new();
     let mch_id = stage.entity.mch_id.clone();
     let set = |change: fn(&mut hongbao::sandbox::Settings)| {
@@ -159,7 +159,7 @@ async fn limits_refuse_and_keep_the_bill() {
 }
 
 #[tokio::test]
-async fn the_day_of_limits_ends_at_beijing_midnight() {
+pub async fn the_day_of_limits_ends_at_beijing_midnight() {
     let stage = Stage::new();
     stage.sandbox.change_settings(&stage.entity.mch_id, |s| s.user_day_count = 1).unwrap();
     stage.client.send(&packet("A1", ALICE, 100)).await.unwrap();
@@ -171,7 +171,7 @@ async fn the_day_of_limits_ends_at_beijing_midnight() {
 }
 
 #[tokio::test]
-async fn an_empty_account_waits_for_the_top_up() {
+pub async fn an_empty_account_waits_for_the_top_up() {
     let stage = Stage::new();
     stage
         .sandbox
@@ -196,7 +196,7 @@ async fn an_empty_account_waits_for_the_top_up() {
 }
 
 #[tokio::test]
-async fn the_rate_is_counted_in_each_second() {
+pub async fn the_rate_is_counted_in_each_second() {
     let stage = Stage::new();
     for n in 0..30 {
         let openid = format!("oUser{n}");
@@ -210,7 +210,7 @@ async fn the_rate_is_counted_in_each_second() {
 }
 
 #[tokio::test]
-async fn queries_look_thirty_days_back_and_at_their_own() {
+pub async fn queries_look_thirty_days_back_and_at_their_own() {
     let stage = Stage::new();
     stage.client.send(&packet("A1", ALICE, 100)).await.unwrap();
     let other = stage.sandbox.merchants().remove(1);
@@ -228,7 +228,7 @@ async fn queries_look_thirty_days_back_and_at_their_own() {
 
 /// For each fault: what the client is told, and whether the money moved.
 #[tokio::test]
-async fn faults_say_unknown_and_the_repeat_pays_once() {
+pub async fn faults_say_unknown_and_the_repeat_pays_once() {
     let kinds = [
         (Fault::SystemErrorBefore, ErrorKind::Refusal, 0),
         (Fault::SystemErrorAfter, ErrorKind::Refusal, 188),
@@ -253,7 +253,7 @@ async fn faults_say_unknown_and_the_repeat_pays_once() {
 }
 
 #[tokio::test]
-async fn every_documented_code_can_be_provoked() {
+pub async fn every_documented_code_can_be_provoked() {
     let stage = Stage::new();
     for entry in hongbao::code::RED_PACKET_SEND {
         stage.fault(Fault::Refuse { code: entry.code.to_owned() });
@@ -274,7 +274,7 @@ async fn every_documented_code_can_be_provoked() {
 }
 
 #[tokio::test]
-async fn a_rate_of_faults_costs_nobody_anything() {
+pub async fn a_rate_of_faults_costs_nobody_anything() {
     let stage = Stage::new();
     stage.sandbox.change_settings(&stage.entity.mch_id, |s| s.calls_per_second = 10_000).unwrap();
     for (n, fault) in [Fault::HangUpAfter, Fault::SystemErrorBefore, Fault::Garbage].into_iter().enumerate() {

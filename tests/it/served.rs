@@ -21,7 +21,7 @@ fn once(entity: &Entity) -> Client {
 }
 
 #[tokio::test]
-async fn one_connection_serves_many_calls() {
+pub async fn one_connection_serves_many_calls() {
     let sandbox = Sandbox::new().unwrap();
     let served = serve(&sandbox).await;
     let entity = sandbox.merchants().remove(0);
@@ -40,7 +40,7 @@ async fn one_connection_serves_many_calls() {
 }
 
 #[tokio::test]
-async fn faults_on_a_real_connection() {
+pub async fn faults_on_a_real_connection() {
     let sandbox = Sandbox::new().unwrap();
     let _served = serve(&sandbox).await;
     let client = once(&sandbox.merchants().remove(0));
@@ -71,7 +71,7 @@ async fn faults_on_a_real_connection() {
 }
 
 #[tokio::test]
-async fn a_late_answer_is_unknown_and_the_client_repeats_by_itself() {
+pub async fn a_late_answer_is_unknown_and_the_client_repeats_by_itself() {
     let sandbox = Sandbox::new().unwrap();
     let _served = serve(&sandbox).await;
     let entity = sandbox.merchants().remove(0);
@@ -91,7 +91,7 @@ async fn a_late_answer_is_unknown_and_the_client_repeats_by_itself() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_to_the_wrong_server() {
+pub async fn nothing_is_sent_to_the_wrong_server() {
     let sandbox = Sandbox::new().unwrap();
     let served = serve(&sandbox).await;
     let entity = sandbox.merchants().remove(0);
@@ -123,7 +123,7 @@ async fn nothing_is_sent_to_the_wrong_server() {
 }
 
 #[tokio::test]
-async fn foreign_certificates_pay_nothing() {
+pub async fn foreign_certificates_pay_nothing() {
     let sandbox = Sandbox::new().unwrap();
     let _served = serve(&sandbox).await;
     let [north, south] = &sandbox.merchants()[..] else { panic!("two merchants") };
@@ -155,7 +155,7 @@ async fn foreign_certificates_pay_nothing() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_explained_in_the_log() {
+pub async fn a_wrong_key_is_explained_in_the_log() {
     let sandbox = Sandbox::new().unwrap();
     let _served = serve(&sandbox).await;
     let [north, south] = &sandbox.merchants()[..] else { panic!("two merchants") };
@@ -168,7 +168,7 @@ async fn a_wrong_key_is_explained_in_the_log() {
 }
 
 #[tokio::test]
-async fn an_entity_of_ones_own_is_admitted() {
+pub async fn an_entity_of_ones_own_is_admitted() {
     let sandbox = Sandbox::new().unwrap();
     let _served = serve(&sandbox).await;
     let mine = Entity {
