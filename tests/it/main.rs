@@ -1,11 +1,13 @@
 //! All integration tests, in one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
+mod canned;
 mod control;
 mod directory;
 mod flow;
 mod foreign;
 mod gate;
+mod https;
 mod logs;
 mod provision;
 mod raw;
