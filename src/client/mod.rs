@@ -95,9 +95,9 @@ impl Client {
     /// [`Error::outcome`] tells what became of the money:
     /// nothing left, this call was refused, or it may have happened.
     pub async fn send<R: Request>(&self, request: &R) -> Result<R::Reply> {
-        let business = wire::business_fields(request)?;
+        let business = wire::fields_of(request)?;
         let doc = self.exchange(&R::CONTRACT, &business).await?;
-        wire::reply(&doc)
+        wire::reply_of::<R>(&doc)
     }
 
     /// Everything between two documents; not generic, so it exists once.

@@ -1,8 +1,6 @@
 //! Around the fields: identity and signature on the way out, the three-level
 //! result on the way in.
 
-use serde::de::DeserializeOwned;
-
 use super::contract::{Contract, Digests, Kind, ReplySign, Request};
 use super::digest::{self, Digest};
 use super::doc::Doc;
@@ -65,11 +63,11 @@ impl Answer {
 }
 
 /// The business fields of a request, checked against its contract. They are
-/// the same at every repeat.
+/// the same at every repeat; [`seal`] adds the rest.
 ///
 /// # Errors
 /// Names the field that breaks a rule; nothing has been sent.
-pub(crate) fn business_fields<R: Request>(request: &R) -> Result<Doc> {
+pub fn fields_of<R: Request>(request: &R) -> Result<Doc> {
     let mut doc = Doc::with_capacity(1024);
     ser::append(request, &mut doc).map_err(|error| {
         Error::new(ErrorKind::Invalid, Outcome::NotSent, "the request cannot be written as flat fields").because(error)
@@ -149,11 +147,11 @@ pub fn open(contract: &Contract, signer: &Signer<'_>, sent: &Doc, answer: &Answe
     }
 }
 
-/// The typed value of an opened answer.
+/// The typed reply in an answer that [`open`] let through.
 ///
 /// # Errors
 /// [`ErrorKind::Unreadable`], [`Outcome::Unknown`]: a field does not fit its type.
-pub(crate) fn reply<T: DeserializeOwned>(doc: &Doc) -> Result<T> {
+pub fn reply_of<R: Request>(doc: &Doc) -> Result<R::Reply> {
     de::read(doc).map_err(|error| {
         Error::new(ErrorKind::Unreadable, Outcome::Unknown, "the answer does not have the documented fields")
             .because(error)
