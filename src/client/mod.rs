@@ -127,6 +127,7 @@ impl Client {
         let mut host = self.first_host();
         loop {
             let sealed = wire::seal(contract, &signer, business, &inner.nonce.nonce());
+            // `first_host` and `retry::next` stay below the number of hosts.
             let name = &inner.hosts[host];
             let post = Post::new(name, path, &sealed.body, identity);
             let started = inner.clock.now();

@@ -79,7 +79,7 @@ pub const LIMITS: &[Limit] = &[
 /// The amount of one packet, and the scene that it may need.
 pub(super) fn check_packet(amount: Fen, has_scene: bool) -> Result<()> {
     let fen = amount.get();
-    if fen < 1 || fen > PACKET_MAX.value {
+    if !(1..=PACKET_MAX.value).contains(&fen) {
         let most = Fen::new(PACKET_MAX.value);
         return Err(Error::invalid("total_amount", format!("must lie between 0.01 and {most} yuan, found {amount}")));
     }

@@ -10,6 +10,7 @@ import sys
 
 from wechatpy.exceptions import WeChatPayException
 from wechatpy.pay import WeChatPay
+from wechatpy.pay.utils import calculate_signature, dict_to_xml
 
 directory = pathlib.Path(sys.argv[1])
 sandbox = json.loads((directory / "sandbox.json").read_text())
@@ -68,3 +69,21 @@ other = {
     "mch_key": str(folders[1] / "apiclient_key.pem"),
 }
 show("other certificate", lambda: send(client(folders[0], **other), "PY0004"))
+
+
+def chunked(pay, number):
+    """In chunks and without a Content-Type, as some HTTP libraries post."""
+    fields = {
+        "nonce_str": "chunked",
+        "mch_billno": number,
+        "mch_id": pay.mch_id,
+        "appid": pay.appid,
+        "bill_type": "MCHT",
+    }
+    body = dict_to_xml(fields, calculate_signature(fields, pay.api_key)).encode()
+    halves = (half for half in (body[:40], body[40:]))
+    url = pay.API_BASE_URL + "mmpaymkttransfers/gethbinfo"
+    return pay._handle_result(pay._http.post(url, data=halves, cert=(pay.mch_cert, pay.mch_key)))
+
+
+show("chunked", lambda: chunked(north, "PY0001"))

@@ -41,6 +41,7 @@ async fn wechatpy_sends_and_queries() {
     assert_eq!(answer("changed")["errcode"], "FATAL_ERROR");
     let found = answer("query");
     assert_eq!((&found["status"], &found["detail_id"]), (&"SENT".into(), &sent["send_listid"]));
+    assert_eq!(answer("chunked")["status"], "SENT");
     assert_eq!(answer("not found")["errcode"], "NOT_FOUND");
     assert_eq!(answer("wrong key")["errcode"], "SIGN_ERROR");
     assert_eq!(answer("no certificate")["errcode"], "CA_ERROR");
