@@ -96,12 +96,12 @@ impl Client {
     /// nothing left, this call was refused, or it may have happened.
     pub async fn send<R: Request>(&self, request: &R) -> Result<R::Reply> {
         let business = wire::fields_of(request)?;
-        let doc = self.exchange(&R::CONTRACT, &business).await?;
-        wire::reply_of::<R>(&doc)
+        let (doc, attempts) = self.exchange(&R::CONTRACT, &business).await?;
+        wire::reply_of::<R>(&doc).map_err(|error| error.with_attempts(attempts))
     }
 
     /// Everything between two documents; not generic, so it exists once.
-    async fn exchange(&self, contract: &Contract, business: &Doc) -> Result<Doc> {
+    async fn exchange(&self, contract: &Contract, business: &Doc) -> Result<(Doc, Vec<Attempt>)> {
         let inner = &*self.0;
         let path = inner.merchant.endpoint.path(contract)?;
         let key = match inner.merchant.endpoint.official_generation() {
@@ -111,7 +111,13 @@ impl Client {
         self.attempts(contract, &path, key, business).await
     }
 
-    async fn attempts(&self, contract: &Contract, path: &str, key: &Secret, business: &Doc) -> Result<Doc> {
+    async fn attempts(
+        &self,
+        contract: &Contract,
+        path: &str,
+        key: &Secret,
+        business: &Doc,
+    ) -> Result<(Doc, Vec<Attempt>)> {
         let inner = &*self.0;
         let merchant = &inner.merchant;
         let signer = Signer { app_id: &merchant.app_id, mch_id: &merchant.mch_id, key, digest: merchant.digest };
@@ -137,7 +143,10 @@ impl Client {
             let error = match result {
                 Ok(doc) => {
                     tracing::debug!(merchant = %merchant.name, path, number, host = %name, millis, "call accepted");
-                    return Ok(doc);
+                    // It is looked at only if the answer turns out to lack a field: then nobody knows.
+                    let (outcome, ended) = (Outcome::Unknown, "accepted".to_owned());
+                    attempts.push(Attempt { host: name.clone(), certificate, elapsed, outcome, ended });
+                    return Ok((doc, attempts));
                 }
                 Err(error) => error,
             };
@@ -188,7 +197,7 @@ impl Client {
     async fn sign_key(&self, generation: Generation) -> Result<&Secret> {
         let fetch = || async {
             let contract = endpoint::sign_key_contract(generation);
-            let doc = self
+            let (doc, _) = self
                 .attempts(&contract, contract.path, &self.0.merchant.key, &Doc::new())
                 .await
                 .map_err(|error| error.with_outcome(Outcome::NotSent))?;
