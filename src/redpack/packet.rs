@@ -88,7 +88,9 @@ impl Request for Packet {
     type Reply = Sent;
 
     fn check(&self) -> Result<()> {
-        limits::check_packet(self.total_amount, self.extra.scene_id.is_some())?;
+        // An empty one is left out of the signature and read as absent.
+        let has_scene = self.extra.scene_id.as_ref().is_some_and(|scene| !scene.as_str().is_empty());
+        limits::check_packet(self.total_amount, has_scene)?;
         self.extra.check()
     }
 }
