@@ -4,6 +4,8 @@
 mod canned;
 mod control;
 mod directory;
+mod fake;
+mod fixtures;
 mod flow;
 mod foreign;
 mod gate;
@@ -11,5 +13,7 @@ mod https;
 mod logs;
 mod provision;
 mod raw;
+mod rules;
 mod served;
 mod support;
+mod vectors;
