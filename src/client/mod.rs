@@ -67,6 +67,8 @@ struct Inner {
 /// the main one could be made (the official SDK's figure, read 2026-11).
 const BACKUP_FOR: Duration = Duration::from_secs(180);
 
+const EARLIER_MAY_HAVE: &str = "an earlier attempt of this call may have been carried out: query, or repeat with the same number and the same fields; never with a new number";
+
 impl Client {
     /// A client with the defaults. The configuration is read now and never again.
     ///
@@ -168,7 +170,10 @@ impl Client {
                 Next::Stop => {
                     let settles =
                         error.code().and_then(|code| contract.code(code.as_str())).is_some_and(|row| row.settles);
-                    return Err(error.with_outcome(retry::overall(outcome, settles, earlier)).with_attempts(attempts));
+                    let overall = retry::overall(outcome, settles, earlier);
+                    // The last attempt's advice knows nothing of the earlier ones.
+                    let error = if overall == outcome { error } else { error.with_next_step(EARLIER_MAY_HAVE) };
+                    return Err(error.with_outcome(overall).with_attempts(attempts));
                 }
             }
         }
