@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
 mod canned;
+mod client;
 mod control;
 mod directory;
 mod fake;
@@ -11,6 +12,7 @@ mod foreign;
 mod gate;
 mod https;
 mod logs;
+mod official_sandbox;
 mod provision;
 mod raw;
 mod rules;
