@@ -1,5 +1,6 @@
 //! Where a merchant's calls go.
 
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -152,18 +153,27 @@ fn base_host(address: &str) -> Result<String> {
         return Err(wrong("must begin with https://; there is no way without TLS"));
     };
     let host = host.strip_suffix('/').unwrap_or(host);
-    if host.is_empty() || host.contains(['/', '?', '#', '@', '\\']) || host.contains(|c: char| c.is_whitespace()) {
+    // Nothing that a URL parser would decode or map into another host.
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ':' | '[' | ']');
+    if !host.chars().all(plain) {
         return Err(wrong("must be a host with an optional port and nothing else"));
     }
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => {
-            if port.parse::<u16>().is_err() {
-                return Err(wrong("the port is not a number below 65536"));
-            }
-            name
-        }
-        _ => host,
+    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((name, "")) => (name, None),
+        Some((name, rest)) => (name, Some(rest.strip_prefix(':').unwrap_or_default())),
+        None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
     };
+    let named = if host.starts_with('[') {
+        name.parse::<Ipv6Addr>().is_ok()
+    } else {
+        !name.trim_matches('.').is_empty() && !name.contains(['[', ']'])
+    };
+    if !named {
+        return Err(wrong("must be a host name, an IPv4 address or an IPv6 address in brackets"));
+    }
+    if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+        return Err(wrong("the port is not a number below 65536"));
+    }
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     if name == "mch.weixin.qq.com" || name.ends_with(".mch.weixin.qq.com") {
         return Err(Error::config(
@@ -200,6 +210,11 @@ mod tests {
             "https://h:x",
             "https://h?q",
             "https://a b",
+            "https://:8443",
+            "https://[::1",
+            "https://[::1]8443",
+            "https://::1:8443",
+            "https://h%2e",
             "https://api.mch.weixin.qq.com",
             "https://API2.mch.weixin.qq.com.:443/",
         ] {
