@@ -206,16 +206,14 @@ fn read_pem(certificate: &Bytes, key: &Bytes) -> Result<Material> {
     }
     let key_label = key.label("the private key PEM");
     let text = key.read()?;
+    let content = String::from_utf8_lossy(&text);
+    if content.contains("ENCRYPTED PRIVATE KEY") || content.contains("Proc-Type: 4,ENCRYPTED") {
+        let next = "decrypt it first: openssl pkey -in KEY -out apiclient_key.pem";
+        return Err(wrong(&key_label, "the private key is encrypted", next));
+    }
     match rustls_pemfile::private_key(&mut text.as_slice()) {
         Ok(Some(key)) => Ok((chain, key, label)),
-        Ok(None) => {
-            let encrypted = String::from_utf8_lossy(&text).contains("ENCRYPTED PRIVATE KEY");
-            if encrypted {
-                let next = "decrypt it first: openssl pkey -in KEY -out apiclient_key.pem";
-                return Err(wrong(&key_label, "the private key is encrypted", next));
-            }
-            Err(wrong(&key_label, "holds no private key (no BEGIN PRIVATE KEY line)", DOWNLOAD))
-        }
+        Ok(None) => Err(wrong(&key_label, "holds no private key (no BEGIN PRIVATE KEY line)", DOWNLOAD)),
         Err(error) => Err(wrong(&key_label, "a damaged PEM block", DOWNLOAD).because(error)),
     }
 }
