@@ -167,7 +167,8 @@ impl Pool {
         }
     }
 
-    /// `is_connect` means that no byte of the request left; all else is open.
+    /// `is_connect` and `is_builder` mean that no byte of the request left; all
+    /// else is open.
     fn failed(&self, broken: Broken) -> Failed {
         let (outcome, problem, next_step, source): (_, _, _, Option<Box<dyn StdError + Send + Sync>>) = match broken {
             Broken::TooLong => (Outcome::Unknown, "the answer is longer than 1 MiB", None, None),
@@ -175,6 +176,12 @@ impl Pool {
                 let (problem, next) = connect_problem(&error);
                 (Outcome::NotSent, problem, Some(next), Some(Box::new(error.without_url())))
             }
+            Broken::Http(error) if error.is_builder() => (
+                Outcome::NotSent,
+                "the address cannot be used",
+                Some("check the base address of the endpoint"),
+                Some(Box::new(error.without_url())),
+            ),
             Broken::Http(error) => {
                 let problem = match (error.is_timeout(), error.is_decode()) {
                     (true, _) => "no whole answer came in time",
