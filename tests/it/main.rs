@@ -3,6 +3,7 @@
 
 mod canned;
 mod client;
+mod config;
 mod control;
 mod directory;
 mod fake;
@@ -12,6 +13,7 @@ mod foreign;
 mod gate;
 mod https;
 mod logs;
+mod merchants;
 mod official_sandbox;
 mod provision;
 mod raw;
