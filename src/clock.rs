@@ -185,8 +185,9 @@ pub trait Nonce: Send + Sync {
     fn nonce(&self) -> String;
 }
 
-/// 32 letters and digits from the operating system's generator, fetched in
-/// blocks because one system call for each message costs as much as its digest.
+/// 32 hex digits, 128 bits, from the operating system's generator. They are
+/// fetched in blocks because one system call for each message costs as much as
+/// its digest.
 #[derive(Default)]
 pub struct SystemNonce {
     block: Mutex<Block>,
@@ -203,22 +204,24 @@ impl Default for Block {
     }
 }
 
-const NONCE_LEN: usize = 32;
+const NONCE_BYTES: usize = 16;
 
 impl Nonce for SystemNonce {
     fn nonce(&self) -> String {
-        const LETTERS: &[u8; 64] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01";
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut block = self.block.lock().unwrap_or_else(PoisonError::into_inner);
-        if block.used + NONCE_LEN > block.bytes.len() {
+        if block.used + NONCE_BYTES > block.bytes.len() {
             // A machine without a generator cannot make TLS connections either;
             // the nonce needs to differ, not to be secret, so old bytes still serve.
             let _ = getrandom::fill(&mut block.bytes);
             block.used = 0;
         }
         let from = block.used;
-        block.used += NONCE_LEN;
-        let bytes = block.bytes.get(from..from + NONCE_LEN).unwrap_or_default();
-        bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte & 63)])).collect()
+        block.used += NONCE_BYTES;
+        let bytes = block.bytes.get(from..from + NONCE_BYTES).unwrap_or_default();
+        let digit = |half: u8| DIGITS[usize::from(half)];
+        let text = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
+        String::from_utf8(text).unwrap_or_default()
     }
 }
 
