@@ -63,32 +63,36 @@ pub fn verify(doc: &Doc, sign: &str, key: &Secret, digest: Digest) -> bool {
 /// The string to sign up to and without the key, for people who compare.
 #[must_use]
 pub fn string_to_sign(doc: &Doc) -> String {
-    let mut text = String::with_capacity(doc.bytes() + 2 * doc.len());
-    each_part(doc, |part| text.push_str(part));
+    let mut text = String::with_capacity(doc.bytes() + 2 * doc.len() + 4);
+    for (name, value) in doc.sorted() {
+        if name != "sign" {
+            text.push_str(name);
+            text.push('=');
+            text.push_str(value);
+            text.push('&');
+        }
+    }
     text.push_str("key=");
     text
 }
 
 /// Upper-case hex in place.
-struct Signature {
+pub(super) struct Signature {
     hex: [u8; 64],
     len: usize,
 }
 
 impl Signature {
-    fn of(doc: &Doc, key: &Secret, digest: Digest) -> Self {
-        // One buffer, wiped afterwards because the key ends it, and one call
-        // of the digest: cheaper than feeding it forty small pieces.
-        let mut text = zeroize::Zeroizing::new(Vec::with_capacity(doc.bytes() + 2 * doc.len() + 4 + key.len()));
-        each_part(doc, |part| text.extend_from_slice(part.as_bytes()));
-        text.extend_from_slice(b"key=");
-        text.extend_from_slice(key.expose());
+    pub(super) fn of(doc: &Doc, key: &Secret, digest: Digest) -> Self {
+        // The key is fed by itself, so that no buffer of ours ever holds it.
+        let text = string_to_sign(doc);
         match digest {
-            Digest::Md5 => Self::hex(&Md5::digest(&*text)),
+            Digest::Md5 => Self::hex(&Md5::new_with_prefix(text).chain_update(key.expose()).finalize()),
             Digest::HmacSha256 => {
                 // HMAC takes a key of any length, so this arm cannot be left.
                 let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.expose()) else { return Self::hex(&[]) };
-                mac.update(&text);
+                mac.update(text.as_bytes());
+                mac.update(key.expose());
                 Self::hex(&mac.finalize().into_bytes())
             }
         }
@@ -107,21 +111,8 @@ impl Signature {
         self.hex.get(..self.len).unwrap_or_default()
     }
 
-    fn as_str(&self) -> &str {
+    pub(super) fn as_str(&self) -> &str {
         std::str::from_utf8(self.as_bytes()).unwrap_or_default()
-    }
-}
-
-/// `name=value&` for each field that is signed, in order.
-fn each_part(doc: &Doc, mut part: impl FnMut(&str)) {
-    let mut fields: Vec<(&str, &str)> = Vec::with_capacity(doc.len());
-    fields.extend(doc.iter().filter(|(name, value)| !value.is_empty() && *name != "sign"));
-    fields.sort_unstable_by(|a, b| a.0.cmp(b.0));
-    for (name, value) in fields {
-        part(name);
-        part("=");
-        part(value);
-        part("&");
     }
 }
 

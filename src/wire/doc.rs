@@ -42,15 +42,22 @@ impl Doc {
         Self { text: String::with_capacity(bytes), entries: Vec::with_capacity(24) }
     }
 
+    /// A copy with room for `bytes` more.
+    pub(crate) fn with_room(&self, bytes: usize) -> Self {
+        let mut copy = Self::with_capacity(self.text.len() + bytes);
+        copy.text.push_str(&self.text);
+        copy.entries.extend_from_slice(&self.entries);
+        copy
+    }
+
     /// Adds a field at the end. A name that is there already keeps its first
     /// value and `false` is returned.
     pub fn push(&mut self, name: &str, value: &str) -> bool {
         if self.has(name) {
             return false;
         }
-        let start = self.begin(name);
-        self.text.push_str(value);
-        self.finish(start, name.len(), None);
+        self.start(name);
+        self.append(value);
         true
     }
 
@@ -60,8 +67,8 @@ impl Doc {
         if self.has(name) {
             return false;
         }
-        let start = self.begin(name);
-        self.finish(start, name.len(), Some(Box::new(List { item: item.into(), docs })));
+        self.start(name);
+        self.last_becomes_list(item, docs);
         true
     }
 
@@ -116,46 +123,93 @@ impl Doc {
         })
     }
 
+    /// Names and values of the filled text fields, in byte order of the names.
+    pub(crate) fn sorted(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut fields: Vec<(u64, &str, &str)> = Vec::with_capacity(self.entries.len());
+        let filled = self.iter().filter(|(_, value)| !value.is_empty());
+        fields.extend(filled.map(|(name, value)| (head(name), name, value)));
+        // Most names differ within eight bytes, which compare as one number.
+        fields.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1)));
+        fields.into_iter().map(|(_, name, value)| (name, value))
+    }
+
+    /// All names and values in a row.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Bytes of all names and values.
     pub(crate) fn bytes(&self) -> usize {
         self.text.len()
     }
 
-    /// Appends a value whose text `write` adds to the buffer it is given.
-    /// The caller answers for the name being new.
+    /// Appends a value whose text `write` adds to the buffer it is given, or
+    /// nothing if it answers `false`. The caller answers for the name being new.
     pub(crate) fn push_with<E>(
         &mut self,
         name: &str,
         write: impl FnOnce(&mut String) -> Result<bool, E>,
     ) -> Result<(), E> {
-        let start = self.begin(name);
-        match write(&mut self.text) {
-            Ok(true) => self.finish(start, name.len(), None),
-            Ok(false) => self.text.truncate(start),
-            Err(error) => {
-                self.text.truncate(start);
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    fn begin(&mut self, name: &str) -> usize {
         let start = self.text.len();
-        self.text.push_str(name);
-        start
+        self.start(name);
+        let written = write(&mut self.text);
+        if !matches!(written, Ok(true)) {
+            self.text.truncate(start);
+            self.entries.pop();
+        }
+        self.close_last();
+        written.map(|_| ())
     }
 
-    fn finish(&mut self, start: usize, name_len: usize, list: Option<Box<List>>) {
-        // Messages are bounded far below 4 GiB on every way in; a longer one
-        // would read as an empty field, never as another's text.
-        let offset = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let (start, name_end) = (offset(start), offset(start + name_len));
-        self.entries.push(Entry { start, name_end, end: offset(self.text.len()), list });
+    /// Adds an empty field, to be filled by [`append`](Self::append). The caller
+    /// answers for the name being new.
+    pub(crate) fn start(&mut self, name: &str) {
+        let start = offset(self.text.len());
+        self.text.push_str(name);
+        let end = offset(self.text.len());
+        self.entries.push(Entry { start, name_end: end, end, list: None });
+    }
+
+    /// Adds text to the last field.
+    pub(crate) fn append(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.close_last();
+    }
+
+    /// The name of the last field and its text so far.
+    pub(crate) fn last(&self) -> (&str, &str) {
+        self.entries.last().map_or(("", ""), |entry| (self.name(entry), self.value(entry)))
+    }
+
+    /// Takes the text of the last field away again.
+    pub(crate) fn clear_last(&mut self) {
+        if let Some(last) = self.entries.last_mut() {
+            self.text.truncate(last.name_end as usize);
+            last.end = last.name_end;
+        }
+    }
+
+    /// Gives the last field a list in place of text.
+    pub(crate) fn last_becomes_list(&mut self, item: &str, docs: Vec<Doc>) {
+        if let Some(last) = self.entries.last_mut() {
+            last.list = Some(Box::new(List { item: item.into(), docs }));
+        }
+    }
+
+    fn close_last(&mut self) {
+        if let Some(last) = self.entries.last_mut() {
+            last.end = offset(self.text.len());
+        }
     }
 
     fn find(&self, name: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| self.name(entry) == name)
+        // By lengths, then by bytes: cutting a `str` asks for character
+        // boundaries each time.
+        let (text, name) = (self.text.as_bytes(), name.as_bytes());
+        self.entries.iter().find(|entry| {
+            (entry.name_end - entry.start) as usize == name.len()
+                && text.get(entry.start as usize..entry.name_end as usize) == Some(name)
+        })
     }
 
     fn name(&self, entry: &Entry) -> &str {
@@ -164,6 +218,21 @@ impl Doc {
 
     fn value(&self, entry: &Entry) -> &str {
         self.text.get(entry.name_end as usize..entry.end as usize).unwrap_or_default()
+    }
+}
+
+/// Messages are bounded far below 4 GiB on every way in; a longer one would
+/// read as an empty field, never as another's text.
+fn offset(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}
+
+/// The first eight bytes of a name as a number that sorts like them.
+fn head(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    match bytes.first_chunk() {
+        Some(head) => u64::from_be_bytes(*head),
+        None => bytes.iter().enumerate().fold(0, |sum, (at, byte)| sum | u64::from(*byte) << (56 - 8 * at)),
     }
 }
 

@@ -2,7 +2,7 @@
 //! result on the way in.
 
 use super::contract::{Contract, Digests, Kind, ReplySign, Request};
-use super::digest::{self, Digest};
+use super::digest::{self, Digest, Signature};
 use super::doc::Doc;
 use super::{check, de, ser, xml};
 use crate::code::Code;
@@ -81,7 +81,7 @@ pub fn fields_of<R: Request>(request: &R) -> Result<Doc> {
 /// repeat keeps its business fields and nothing else.
 #[must_use]
 pub fn seal(contract: &Contract, signer: &Signer<'_>, business: &Doc, nonce: &str) -> Sealed {
-    let mut doc = business.clone();
+    let mut doc = business.with_room(256);
     doc.push("nonce_str", nonce);
     doc.push(contract.mch_field, signer.mch_id.as_str());
     if let Some(field) = contract.app_field {
@@ -94,8 +94,8 @@ pub fn seal(contract: &Contract, signer: &Signer<'_>, business: &Doc, nonce: &st
     if digest != Digest::Md5 {
         doc.push("sign_type", digest.name());
     }
-    let sign = digest::sign(&doc, signer.key, digest);
-    doc.push("sign", &sign);
+    let sign = Signature::of(&doc, signer.key, digest);
+    doc.push("sign", sign.as_str());
     let body = xml::write(&doc);
     Sealed { doc, body }
 }
