@@ -9,7 +9,7 @@ use super::doc::Doc;
 /// Writes the fields of a struct at the end of `doc`. `None` is left out;
 /// `bool` becomes `Y` or `N`.
 pub(crate) fn append<T: Serialize + ?Sized>(value: &T, doc: &mut Doc) -> Result<(), NotFlat> {
-    value.serialize(Fields { doc, key: String::new() })
+    value.serialize(Fields { doc, key: String::with_capacity(32) })
 }
 
 /// A struct that is no flat list of texts and whole numbers.
