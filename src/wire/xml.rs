@@ -29,6 +29,9 @@ pub fn read(bytes: &[u8]) -> Result<Doc, XmlError> {
     let text = std::str::from_utf8(bytes).map_err(|error| fail(error.valid_up_to(), "not UTF-8"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = &*line_ends(text);
+    if let Some(at) = text.bytes().position(|b| b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')) {
+        return Err(fail(at, "a control character, which XML does not allow"));
+    }
     match read_plain(text) {
         Some(doc) => Ok(doc),
         None => read_events(text),
@@ -430,6 +433,8 @@ mod tests {
             ("<xml><a>&nbsp;</a></xml>", "entity"),
             ("<xml><a>a & b</a></xml>", "not well-formed"),
             ("<xml><a>&#0;</a></xml>", ""),
+            ("<xml><a>\u{1}</a></xml>", "control character"),
+            ("<xml><a><![CDATA[\0]]></a></xml>", "control character"),
             ("<xml><a><![CDATA[x ]]> y]]></a></xml>", "outside a CDATA section"),
             ("<xml><?php x ?><a>1</a></xml>", "processing instruction"),
             ("<xml><?xml version='1.0'?><a>1</a></xml>", "declaration"),
