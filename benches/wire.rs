@@ -4,6 +4,8 @@
 //! Building begins at the request struct and ends at the bytes of the body;
 //! opening begins at the bytes of an answer and ends at the typed reply.
 
+#![allow(clippy::unwrap_used)] // a measurement that fails should say so and stop
+
 use divan::{Bencher, black_box};
 use hongbao::clock::{Nonce as _, SystemNonce};
 use hongbao::wire::{self, Answer, Digest, Doc, Request, Signer};
