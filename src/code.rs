@@ -437,6 +437,22 @@ mod tests {
         }
     }
 
+    /// The page for people and the tables for programs are the same tables.
+    #[test]
+    fn the_protocol_page_lists_these_codes_and_no_others() {
+        let page = include_str!("../docs/PROTOCOL.md");
+        let (_, page) = page.split_once("## Error codes").unwrap();
+        let (page, _) = page.split_once("\n## ").unwrap_or((page, ""));
+        let listed = page.lines().filter(|line| line.starts_with("| `"));
+        let row = |entry: &Entry| {
+            let settles = if entry.settles { "; settles the bill" } else { "" };
+            let Entry { code, class, text, meaning, .. } = entry;
+            format!("| `{code}` | {class:?}, {}{settles} | {text} | {meaning} |", class.outcome())
+        };
+        let known: Vec<String> = [RED_PACKET_SEND, RED_PACKET_QUERY, COMMON].into_iter().flatten().map(row).collect();
+        assert_eq!(listed.collect::<Vec<_>>(), known, "the page should list\n{}", known.join("\n"));
+    }
+
     /// Law 1: one code alone licenses a second number.
     #[test]
     fn only_send_failed_settles_a_bill() {
