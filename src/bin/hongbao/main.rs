@@ -1,0 +1,99 @@
+//! `hongbao`: WeChat Pay red packets in a terminal.
+
+mod config_file;
+mod entities;
+mod failure;
+mod redpack;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use failure::Failure;
+use terminal::Terminal;
+
+/// WeChat Pay (微信支付) red packets, and a sandbox to prove them.
+#[derive(Parser)]
+#[command(name = "hongbao", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+
+    /// What to log on standard error, as in debug; HONGBAO_LOG does the same
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  refused or not sent: this call moved no money
+  2  wrong use or configuration: nothing was sent
+  3  outcome unknown: query, or repeat the same command; never with a new number";
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Send a red packet (现金红包), or ask what became of one
+    #[command(subcommand)]
+    Redpack(redpack::Verb),
+}
+
+impl Verb {
+    fn json(&self) -> bool {
+        match self {
+            Self::Redpack(verb) => verb.json(),
+        }
+    }
+
+    /// What is logged unless told otherwise. Failed attempts are left out:
+    /// the report of an error tells them.
+    fn usual_log(&self) -> &'static str {
+        match self {
+            Self::Redpack(_) => "warn,hongbao::client=off",
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let json = args.verb.json();
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            Terminal::new(json).result(&failure.json());
+            Terminal::complain(failure.headline(), failure.report());
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(args: Args) -> Result<(), Failure> {
+    start_log(args.log, args.verb.usual_log())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        Failure::usage(format!("no threads from the system: {error}"), "free some memory or raise the process limits")
+    })?;
+    runtime.block_on(async {
+        match args.verb {
+            Verb::Redpack(verb) => redpack::run(verb).await,
+        }
+    })
+}
+
+fn start_log(flag: Option<String>, usual: &str) -> Result<(), Failure> {
+    let (origin, filter) = match (flag, std::env::var("HONGBAO_LOG")) {
+        (Some(filter), _) => ("--log", filter),
+        (None, Ok(filter)) if !filter.is_empty() => ("HONGBAO_LOG", filter),
+        (None, _) => ("--log", usual.to_owned()),
+    };
+    let filter = EnvFilter::try_new(&filter).map_err(|error| {
+        Failure::usage(
+            format!("{origin}: {filter:?}: {error}"),
+            "give a level such as debug, or hongbao=debug,hyper=info",
+        )
+    })?;
+    let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+    Ok(())
+}

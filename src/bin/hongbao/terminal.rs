@@ -1,0 +1,47 @@
+//! Where results and words for people go.
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+
+pub(crate) const TITLE: Style = Style::new().bold();
+pub(crate) const QUIET: Style = Style::new().dimmed();
+pub(crate) const MONEY: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const NUMBER: Style = AnsiColor::Cyan.on_default();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// People read standard output, unless a program reads JSON there; then they
+/// read standard error.
+///
+/// A reader that went away changes nothing of what was done, and the exit code
+/// must tell what was done: a line that cannot be written is not a failure.
+#[derive(Clone, Copy)]
+pub(crate) struct Terminal {
+    json: bool,
+}
+
+impl Terminal {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// A line for people.
+    pub(crate) fn say(self, line: impl Display) {
+        let _ = if self.json { writeln!(anstream::stderr(), "{line}") } else { writeln!(anstream::stdout(), "{line}") };
+    }
+
+    /// A line for programs, if one reads.
+    pub(crate) fn result(self, object: &Value) {
+        if self.json {
+            let _ = writeln!(anstream::stdout(), "{object}");
+        }
+    }
+
+    /// A failure, for people.
+    pub(crate) fn complain(headline: impl Display, report: impl Display) {
+        let _ = writeln!(anstream::stderr(), "{BAD}{headline}{BAD:#}: {report}");
+    }
+}
