@@ -4,6 +4,7 @@ mod config_file;
 mod entities;
 mod failure;
 mod redpack;
+mod sandbox;
 mod terminal;
 
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ Exit codes:
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Run a WeChat Pay on this machine
+    Sandbox(sandbox::Args),
     /// Send a red packet (现金红包), or ask what became of one
     #[command(subcommand)]
     Redpack(redpack::Verb),
@@ -43,6 +46,7 @@ enum Verb {
 impl Verb {
     fn json(&self) -> bool {
         match self {
+            Self::Sandbox(args) => args.json,
             Self::Redpack(verb) => verb.json(),
         }
     }
@@ -51,6 +55,7 @@ impl Verb {
     /// the report of an error tells them.
     fn usual_log(&self) -> &'static str {
         match self {
+            Self::Sandbox(_) => "warn",
             Self::Redpack(_) => "warn,hongbao::client=off",
         }
     }
@@ -76,6 +81,7 @@ fn run(args: Args) -> Result<(), Failure> {
     })?;
     runtime.block_on(async {
         match args.verb {
+            Verb::Sandbox(args) => sandbox::run(&args).await,
             Verb::Redpack(verb) => redpack::run(verb).await,
         }
     })
