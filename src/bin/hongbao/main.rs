@@ -1,6 +1,7 @@
 //! `hongbao`: WeChat Pay red packets in a terminal.
 
 mod config_file;
+mod demo;
 mod entities;
 mod failure;
 mod redpack;
@@ -36,6 +37,8 @@ Exit codes:
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Tell the story of four red packets against a sandbox in this process
+    Demo(demo::Args),
     /// Run a WeChat Pay on this machine
     Sandbox(sandbox::Args),
     /// Send a red packet (现金红包), or ask what became of one
@@ -46,15 +49,17 @@ enum Verb {
 impl Verb {
     fn json(&self) -> bool {
         match self {
+            Self::Demo(args) => args.json,
             Self::Sandbox(args) => args.json,
             Self::Redpack(verb) => verb.json(),
         }
     }
 
-    /// What is logged unless told otherwise. Failed attempts are left out:
-    /// the report of an error tells them.
+    /// What is logged unless told otherwise. Failed attempts are left out: the
+    /// story of the demo tells them, and so does the report of an error.
     fn usual_log(&self) -> &'static str {
         match self {
+            Self::Demo(_) => "off",
             Self::Sandbox(_) => "warn",
             Self::Redpack(_) => "warn,hongbao::client=off",
         }
@@ -81,6 +86,7 @@ fn run(args: Args) -> Result<(), Failure> {
     })?;
     runtime.block_on(async {
         match args.verb {
+            Verb::Demo(args) => demo::run(&args).await.map_err(Failure::into_unexpected),
             Verb::Sandbox(args) => sandbox::run(&args).await,
             Verb::Redpack(verb) => redpack::run(verb).await,
         }
