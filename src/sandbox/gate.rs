@@ -141,10 +141,11 @@ fn certificate(contract: &Contract, peer: &Peer, claimed: Option<&str>, now: Tim
         Peer::Good { not_before, .. } if now < *not_before => {
             format!("the client certificate is not valid before {not_before}")
         }
-        Peer::Good { mch_id, .. } if Some(mch_id.as_str()) != claimed => format!(
-            "the client certificate belongs to merchant {mch_id}, the message says {}",
-            claimed.unwrap_or("nothing")
-        ),
+        // A message without a merchant number is refused for that, a step later.
+        Peer::Good { mch_id, .. } if claimed.is_some_and(|claimed| claimed != mch_id) => {
+            let claimed = claimed.unwrap_or_default();
+            format!("the client certificate belongs to merchant {mch_id}, the message says {claimed}")
+        }
         Peer::Good { .. } => return Ok(()),
     };
     Err(Refusal::of(contract, "CA_ERROR").note(problem))
