@@ -209,14 +209,20 @@ impl Reader<'_> {
             (Some(file), None) => {
                 let path = self.beside(file);
                 fs::read_to_string(&path).map_err(|error| {
-                    let shown = if may_be_a_key(file) { "the file".to_owned() } else { path.display().to_string() };
-                    let problem = self.field(&format!("{what}_file"), format_args!("{shown}: {error}"));
+                    let problem = match may_be_a_key(file) {
+                        true => LOOKS_LIKE_A_KEY.to_owned(),
+                        false => format!("{}: {error}", path.display()),
+                    };
+                    let problem = self.field(&format!("{what}_file"), problem);
                     Failure::usage(problem, "name a file that holds the secret and nothing else")
                 })?
             }
             (None, Some(variable)) => std::env::var(variable).map_err(|error| {
-                let shown = if may_be_a_key(Path::new(variable)) { "the variable" } else { variable };
-                let problem = self.field(&format!("{what}_env"), format_args!("{shown}: {error}"));
+                let problem = match may_be_a_key(Path::new(variable)) {
+                    true => LOOKS_LIKE_A_KEY.to_owned(),
+                    false => format!("{variable}: {}", unset(&error)),
+                };
+                let problem = self.field(&format!("{what}_env"), problem);
                 Failure::usage(problem, "name a variable of the environment that holds the secret")
             })?,
         };
@@ -230,6 +236,16 @@ impl Reader<'_> {
     /// Paths are relative to the file that names them.
     fn beside(&self, path: &Path) -> PathBuf {
         self.path.parent().map_or_else(|| path.to_owned(), |folder| folder.join(path))
+    }
+}
+
+const LOOKS_LIKE_A_KEY: &str = "looks like the secret itself, where the name of its place belongs";
+
+/// The error of a variable that is no text would print what it holds.
+fn unset(error: &std::env::VarError) -> &'static str {
+    match error {
+        std::env::VarError::NotPresent => "is not set",
+        std::env::VarError::NotUnicode(_) => "is not UTF-8",
     }
 }
 
