@@ -82,11 +82,10 @@ fn tell(terminal: Terminal, directory: &Path, served: &Served, merchants: &[Enti
     terminal.say(format_args!("  hongbao redpack send --sandbox {dir} --to {USER} --amount 1.88 --bill-no A1"));
     terminal.say(format_args!("  curl -X POST {console}/api/packets/{mch_id}/A1/open"));
     terminal.say(format_args!("  hongbao redpack query --sandbox {dir} --bill-no A1"));
+    terminal
+        .say(format_args!("{QUIET}  # the gateway itself: it names the first field that this message lacks{QUIET:#}"));
     terminal.say(format_args!(
-        "{QUIET}  # the gateway itself, which answers an unsigned message with PARAM_ERROR{QUIET:#}"
-    ));
-    terminal.say(format_args!(
-        "  curl --cacert {ca} --cert {certificate} --key {key} -d '<xml></xml>' {gateway}/mmpaymkttransfers/gethbinfo",
+        "  curl --cacert {ca} --cert {certificate} --key {key} -d '<xml><mch_id>{mch_id}</mch_id></xml>' {gateway}/mmpaymkttransfers/gethbinfo",
     ));
     terminal.say("\nCtrl-C stops it.");
 }
