@@ -5,9 +5,11 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use aes::Aes128;
+use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
@@ -185,42 +187,32 @@ pub trait Nonce: Send + Sync {
     fn nonce(&self) -> String;
 }
 
-/// 32 hex digits, 128 bits, from the operating system's generator. They are
-/// fetched in blocks because one system call for each message costs as much as
-/// its digest.
-#[derive(Default)]
+/// 32 hex digits: an encrypted counter under a key from the operating system.
+/// They cannot be foretold, no two of one source are equal, and a message does
+/// not wait for a system call that costs as much as its digest.
 pub struct SystemNonce {
-    block: Mutex<Block>,
+    cipher: Aes128,
+    count: AtomicU64,
 }
 
-struct Block {
-    bytes: [u8; 1024],
-    used: usize,
-}
-
-impl Default for Block {
+impl Default for SystemNonce {
     fn default() -> Self {
-        Self { bytes: [0; 1024], used: 1024 }
+        let mut key = [0; 16];
+        // A machine without a generator cannot make TLS connections either;
+        // the nonce needs to differ, not to be secret, so any key still serves.
+        let _ = getrandom::fill(&mut key);
+        Self { cipher: Aes128::new(&key.into()), count: AtomicU64::new(0) }
     }
 }
-
-const NONCE_BYTES: usize = 16;
 
 impl Nonce for SystemNonce {
     fn nonce(&self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut block = self.block.lock().unwrap_or_else(PoisonError::into_inner);
-        if block.used + NONCE_BYTES > block.bytes.len() {
-            // A machine without a generator cannot make TLS connections either;
-            // the nonce needs to differ, not to be secret, so old bytes still serve.
-            let _ = getrandom::fill(&mut block.bytes);
-            block.used = 0;
-        }
-        let from = block.used;
-        block.used += NONCE_BYTES;
-        let bytes = block.bytes.get(from..from + NONCE_BYTES).unwrap_or_default();
+        let count = u128::from(self.count.fetch_add(1, Ordering::Relaxed));
+        let mut block = count.to_be_bytes().into();
+        self.cipher.encrypt_block(&mut block);
         let digit = |half: u8| DIGITS[usize::from(half)];
-        let text = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
+        let text = block.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
         String::from_utf8(text).unwrap_or_default()
     }
 }
