@@ -56,8 +56,11 @@ impl Doc {
         if self.has(name) {
             return false;
         }
-        self.start(name);
-        self.append(value);
+        let start = self.text.len();
+        self.text.push_str(name);
+        let name_end = self.text.len();
+        self.text.push_str(value);
+        self.add(start, name_end);
         true
     }
 
@@ -143,37 +146,43 @@ impl Doc {
         self.text.len()
     }
 
-    /// Appends a value whose text `write` adds to the buffer it is given, or
-    /// nothing if it answers `false`. The caller answers for the name being new.
+    /// Appends a field whose name and value are added to the buffer they are
+    /// given, or nothing if one of them answers `false`. The caller answers for
+    /// the name being new.
     pub(crate) fn push_with<E>(
         &mut self,
-        name: &str,
-        write: impl FnOnce(&mut String) -> Result<bool, E>,
+        name: impl FnOnce(&mut String) -> Result<bool, E>,
+        value: impl FnOnce(&mut String) -> Result<bool, E>,
     ) -> Result<(), E> {
         let start = self.text.len();
-        self.start(name);
-        let written = write(&mut self.text);
-        if !matches!(written, Ok(true)) {
+        let mut name_end = start;
+        let written = name(&mut self.text).and_then(|named| {
+            name_end = self.text.len();
+            Ok(named && value(&mut self.text)?)
+        });
+        if matches!(written, Ok(true)) {
+            self.add(start, name_end);
+        } else {
             self.text.truncate(start);
-            self.entries.pop();
         }
-        self.close_last();
         written.map(|_| ())
     }
 
     /// Adds an empty field, to be filled by [`append`](Self::append). The caller
     /// answers for the name being new.
     pub(crate) fn start(&mut self, name: &str) {
-        let start = offset(self.text.len());
+        let start = self.text.len();
         self.text.push_str(name);
-        let end = offset(self.text.len());
-        self.entries.push(Entry { start, name_end: end, end, list: None });
+        self.add(start, self.text.len());
     }
 
     /// Adds text to the last field.
     pub(crate) fn append(&mut self, text: &str) {
         self.text.push_str(text);
-        self.close_last();
+        let end = offset(self.text.len());
+        if let Some(last) = self.entries.last_mut() {
+            last.end = end;
+        }
     }
 
     /// The name of the last field and its text so far.
@@ -196,10 +205,10 @@ impl Doc {
         }
     }
 
-    fn close_last(&mut self) {
-        if let Some(last) = self.entries.last_mut() {
-            last.end = offset(self.text.len());
-        }
+    /// The end of the buffer is the end of the field.
+    fn add(&mut self, start: usize, name_end: usize) {
+        let (start, name_end, end) = (offset(start), offset(name_end), offset(self.text.len()));
+        self.entries.push(Entry { start, name_end, end, list: None });
     }
 
     fn find(&self, name: &str) -> Option<&Entry> {

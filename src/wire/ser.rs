@@ -9,7 +9,7 @@ use super::doc::Doc;
 /// Writes the fields of a struct at the end of `doc`. `None` is left out;
 /// `bool` becomes `Y` or `N`.
 pub(crate) fn append<T: Serialize + ?Sized>(value: &T, doc: &mut Doc) -> Result<(), NotFlat> {
-    value.serialize(Fields { doc, key: String::with_capacity(32) })
+    value.serialize(Fields { doc, key: String::new() })
 }
 
 /// A struct that is no flat list of texts and whole numbers.
@@ -37,6 +37,10 @@ struct Fields<'a> {
 
 impl Fields<'_> {
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), NotFlat> {
+        let name = |text: &mut String| {
+            text.push_str(name);
+            Ok(true)
+        };
         self.doc.push_with(name, |text| value.serialize(Value(text)))
     }
 }
@@ -135,6 +139,15 @@ impl SerializeStruct for Fields<'_> {
 impl SerializeMap for Fields<'_> {
     type Ok = ();
     type Error = NotFlat;
+
+    // What `#[serde(flatten)]` calls; the key goes straight into the document.
+    fn serialize_entry<K: Serialize + ?Sized, V: Serialize + ?Sized>(
+        &mut self,
+        key: &K,
+        value: &V,
+    ) -> Result<(), NotFlat> {
+        self.doc.push_with(|text| key.serialize(Value(text)), |text| value.serialize(Value(text)))
+    }
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), NotFlat> {
         self.key.clear();
