@@ -33,7 +33,7 @@ fn main() -> Result<(), Failure> {
 
     let directory = tempfile::tempdir()?;
     let sandbox = Sandbox::open(directory.path())?;
-    let packet = packet()?;
+    let packet = Arc::new(packet()?);
     let answer = canned::ok(&reply(&packet));
     let canned = server.block_on(canned::Canned::start(Some(sandbox.ca_pem()), move |_| answer.clone()));
     let entity =
@@ -49,9 +49,9 @@ fn main() -> Result<(), Failure> {
         let mut rates = [Vec::new(), Vec::new(), Vec::new()];
         for _ in 0..rounds {
             let ours = || {
-                let (client, packet) = (client.clone(), packet.clone());
+                let (client, packet) = (client.clone(), Arc::clone(&packet));
                 async move {
-                    client.send(&packet).await?;
+                    client.send(&*packet).await?;
                     Ok::<(), Failure>(())
                 }
             };
@@ -154,5 +154,10 @@ fn bare(canned: &canned::Canned, folder: &Path) -> Result<reqwest::Client, Failu
         .no_proxy()
         .tcp_nodelay(true)
         .timeout(Duration::from_secs(30))
+        .connect_timeout(Duration::from_secs(5))
+        .read_timeout(Duration::from_secs(15))
+        .pool_idle_timeout(Duration::from_secs(30))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
         .build()?)
 }
