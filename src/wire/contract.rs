@@ -30,6 +30,17 @@ use crate::error::Result;
 ///     type Reply = Shortened;
 /// }
 /// ```
+///
+/// A contract that contradicts itself does not compile:
+///
+/// ```compile_fail
+/// use hongbao::wire::{Contract, Field};
+/// const TWO_MERCHANTS: Contract = Contract::v2("/x").fields(&[Field::text("mch_id", 32)]);
+/// ```
+/// ```compile_fail
+/// use hongbao::wire::{Contract, Repeat};
+/// const SAME_WHAT: Contract = Contract::v2("/x").repeat(Repeat::SameNumber);
+/// ```
 pub trait Request: Serialize + Sync {
     /// What is to be known of the endpoint.
     const CONTRACT: Contract;
@@ -110,7 +121,7 @@ impl Contract {
     #[must_use]
     pub const fn app_as(mut self, field: &'static str) -> Self {
         self.app_field = Some(field);
-        self
+        self.distinct()
     }
 
     /// The call carries no appid.
@@ -124,7 +135,7 @@ impl Contract {
     #[must_use]
     pub const fn mch_as(mut self, field: &'static str) -> Self {
         self.mch_field = field;
-        self
+        self.distinct()
     }
 
     /// The client certificate is needed.
@@ -178,14 +189,14 @@ impl Contract {
     pub const fn fields(mut self, fields: &'static [Field]) -> Self {
         assert!(fields.len() <= 64, "an endpoint has at most 64 fields");
         self.fields = fields;
-        self
+        self.distinct()
     }
 
     /// Fields with the one value that the endpoint takes.
     #[must_use]
     pub const fn fixed(mut self, fixed: &'static [(&'static str, &'static str)]) -> Self {
         self.fixed = fixed;
-        self
+        self.distinct()
     }
 
     /// Fields that the answer repeats.
@@ -206,6 +217,28 @@ impl Contract {
     #[must_use]
     pub const fn official_sandboxes(mut self, generations: &'static [Generation]) -> Self {
         self.official_sandboxes = generations;
+        self
+    }
+
+    /// Does not compile where a business field has the name of one that is
+    /// filled in: it would win, and the message would speak for somebody else.
+    const fn distinct(self) -> Self {
+        let mut at = 0;
+        while at < self.fields.len() {
+            let name = self.fields[at].name;
+            let mut filled_in = same(name, "nonce_str") || same(name, "sign") || same(name, "sign_type");
+            filled_in = filled_in || same(name, self.mch_field);
+            if let Some(app_field) = self.app_field {
+                filled_in = filled_in || same(name, app_field);
+            }
+            let mut other = 0;
+            while other < self.fixed.len() {
+                filled_in = filled_in || same(name, self.fixed[other].0);
+                other += 1;
+            }
+            assert!(!filled_in, "a business field has the name of one that is filled in");
+            at += 1;
+        }
         self
     }
 
@@ -232,6 +265,22 @@ impl Contract {
             || (name == "sign_type" && self.digests == Digests::Both);
         identity.then_some(Kind::Text(32))
     }
+}
+
+/// Equality of texts, which `const fn` does not have yet.
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < a.len() {
+        if a[at] != b[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
 }
 
 /// Which digests an endpoint takes.
