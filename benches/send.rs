@@ -48,14 +48,16 @@ fn main() -> Result<(), Failure> {
     for width in [1, 32] {
         let mut rates = [Vec::new(), Vec::new(), Vec::new()];
         for _ in 0..rounds {
-            let ours = || {
+            let (client, packet) = (client.clone(), Arc::clone(&packet));
+            let ours = move || {
                 let (client, packet) = (client.clone(), Arc::clone(&packet));
                 async move {
                     client.send(&*packet).await?;
                     Ok::<(), Failure>(())
                 }
             };
-            let theirs = || {
+            let (bare, url, body) = (bare.clone(), url.clone(), body.clone());
+            let theirs = move || {
                 let (bare, url, body) = (bare.clone(), url.clone(), body.clone());
                 async move {
                     let response =
@@ -64,7 +66,7 @@ fn main() -> Result<(), Failure> {
                     Ok::<(), Failure>(())
                 }
             };
-            rates[0].push(clients.block_on(rate(width, round, ours))?);
+            rates[0].push(clients.block_on(rate(width, round, ours.clone()))?);
             rates[2].push(clients.block_on(rate(width, round, theirs))?);
             rates[1].push(clients.block_on(rate(width, round, ours))?);
         }
@@ -75,23 +77,29 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Calls in a second, with `width` of them under way at any time.
-async fn rate<F>(width: usize, round: Duration, call: impl Fn() -> F) -> Result<f64, Failure>
+/// Calls in a second, made by `width` tasks of which each makes one after the
+/// other.
+async fn rate<C, F>(width: usize, round: Duration, call: C) -> Result<f64, Failure>
 where
+    C: Fn() -> F + Clone + Send + 'static,
     F: Future<Output = Result<(), Failure>> + Send + 'static,
 {
     let started = Instant::now();
     let mut running = tokio::task::JoinSet::new();
-    let mut done = 0_u32;
     for _ in 0..width {
-        running.spawn(call());
+        let call = call.clone();
+        running.spawn(async move {
+            let mut done = 0_u32;
+            while started.elapsed() < round {
+                call().await?;
+                done += 1;
+            }
+            Ok::<u32, Failure>(done)
+        });
     }
+    let mut done = 0;
     while let Some(finished) = running.join_next().await {
-        finished??;
-        done += 1;
-        if started.elapsed() < round {
-            running.spawn(call());
-        }
+        done += finished??;
     }
     Ok(f64::from(done) / started.elapsed().as_secs_f64())
 }
