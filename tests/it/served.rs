@@ -76,14 +76,14 @@ pub async fn a_late_answer_is_unknown_and_the_client_repeats_by_itself() {
     let _served = serve(&sandbox).await;
     let entity = sandbox.merchants().remove(0);
     let mut timeouts = Timeouts::default();
-    timeouts.total = Duration::from_millis(300);
+    timeouts.total = Duration::from_secs(1);
     let impatient = Client::builder(&entity).timeouts(timeouts).build().unwrap();
-    sandbox.fault(FaultRule::new(Fault::Delay { millis: 2_000 }, When::Next(1))).unwrap();
+    sandbox.fault(FaultRule::new(Fault::Delay { millis: 4_000 }, When::Next(1))).unwrap();
     impatient.send(&packet("A1", ALICE, 188)).await.unwrap();
     assert_eq!(sandbox.requests(10).len(), 2, "one lost answer, one repeat");
     assert_eq!(sandbox.balance(&entity.mch_id), Fen::new(999_812));
 
-    sandbox.fault(FaultRule::new(Fault::Delay { millis: 2_000 }, When::Next(1))).unwrap();
+    sandbox.fault(FaultRule::new(Fault::Delay { millis: 4_000 }, When::Next(1))).unwrap();
     let impatient = Client::builder(&entity).timeouts(timeouts).retry(RetryPolicy::never()).build().unwrap();
     let error = impatient.send(&packet("A2", ALICE, 188)).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Lost, Outcome::Unknown));
