@@ -69,6 +69,8 @@ const BACKUP_FOR: Duration = Duration::from_secs(180);
 
 const EARLIER_MAY_HAVE: &str = "an earlier attempt of this call may have been carried out: query, or repeat with the same number and the same fields; never with a new number";
 
+const NO_SIGN_KEY: &str = "only the sandbox's sign key was asked for, the call itself was not sent; check that the key is this merchant's APIv2 key, then try again";
+
 impl Client {
     /// A client with the defaults. The configuration is read now and never again.
     ///
@@ -205,7 +207,7 @@ impl Client {
             let (doc, _) = self
                 .attempts(&contract, contract.path, &self.0.merchant.key, &Doc::new())
                 .await
-                .map_err(|error| error.with_outcome(Outcome::NotSent))?;
+                .map_err(|error| error.with_outcome(Outcome::NotSent).with_next_step(NO_SIGN_KEY))?;
             match doc.get("sandbox_signkey") {
                 Some(key) if key.len() == 32 => Ok(Secret::new(key)),
                 _ => Err(Error::new(
