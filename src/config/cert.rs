@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::InconsistentKeys;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
@@ -154,7 +155,7 @@ impl Identity {
         let Some(leaf) = chain.first() else { return Err(wrong(&label, "holds no certificate", DOWNLOAD)) };
         let facts = facts(leaf, &label)?;
         check_facts(&facts, &label, mch_id, now)?;
-        let certified = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| {
+        let certified = certified(chain, &key).map_err(|error| {
             let mismatch = matches!(error, rustls::Error::InconsistentKeys(_));
             let problem = if mismatch {
                 "the private key belongs to another certificate"
@@ -189,7 +190,18 @@ impl fmt::Debug for Identity {
 
 const DOWNLOAD: &str = "download the API certificate again (账户中心 → API安全) and use its files unchanged";
 
-type Material = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, String);
+/// The key's bytes are wiped once the TLS library has its own form of it.
+type Material = (Vec<CertificateDer<'static>>, Zeroizing<PrivateKeyDer<'static>>, String);
+
+/// Pairs a chain with its key. Where the library cannot tell whether they
+/// belong together, the handshake will.
+fn certified(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'_>) -> Result<CertifiedKey, rustls::Error> {
+    let certified = CertifiedKey::new(chain, aws_lc_rs::sign::any_supported_type(key)?);
+    match certified.keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(certified),
+        Err(error) => Err(error),
+    }
+}
 
 fn wrong(label: &str, problem: impl fmt::Display, next: &'static str) -> Error {
     Error::config("cert", format!("{label}: {problem}"), next)
@@ -212,7 +224,7 @@ fn read_pem(certificate: &Bytes, key: &Bytes) -> Result<Material> {
         return Err(wrong(&key_label, "the private key is encrypted", next));
     }
     match rustls_pemfile::private_key(&mut text.as_slice()) {
-        Ok(Some(key)) => Ok((chain, key, label)),
+        Ok(Some(key)) => Ok((chain, Zeroizing::new(key), label)),
         Ok(None) => Err(wrong(&key_label, "holds no private key (no BEGIN PRIVATE KEY line)", DOWNLOAD)),
         Err(error) => Err(wrong(&key_label, "a damaged PEM block", DOWNLOAD).because(error)),
     }
@@ -234,7 +246,7 @@ fn read_p12(bytes: &Bytes, password: Option<&Secret>, mch_id: &MchId) -> Result<
     })?;
     let chain = contents.certificates.into_iter().map(CertificateDer::from).collect();
     let key = PrivateKeyDer::Pkcs8(contents.key.to_vec().into());
-    Ok((chain, key, label))
+    Ok((chain, Zeroizing::new(key), label))
 }
 
 fn facts(leaf: &CertificateDer<'_>, label: &str) -> Result<CertificateFacts> {
