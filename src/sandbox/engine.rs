@@ -152,6 +152,13 @@ fn page(status: u16, title: &str) -> Answer {
     Answer::new(status, html)
 }
 
+/// For the log. Real messages have a tenth of it; ten thousand of the longest
+/// bodies that the socket takes would be more than a gigabyte.
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    match bytes.get(..LOGGED) {
+        Some(start) => format!("{}… ({} bytes)", String::from_utf8_lossy(start), bytes.len()),
+        None => String::from_utf8_lossy(bytes).into_owned(),
+    }
 }
+
+const LOGGED: usize = 16 * 1024;

@@ -48,6 +48,8 @@ async fn refuses_bytes_that_are_no_message() {
         assert_eq!(raw.refused(body.clone()).await.0, "XML_ERROR", "{}", body.chars().take(80).collect::<String>());
         assert!(raw.sandbox.requests(1)[0].note.is_some());
     }
+    let logged = raw.sandbox.requests(1)[0].request.len();
+    assert!(logged < 20_000, "a log entry is bounded, found {logged} bytes");
     let mut gbk = good.into_bytes();
     gbk.extend_from_slice(&[0xd6, 0xd0]);
     assert_eq!(raw.refused(gbk).await.0, "XML_ERROR");
