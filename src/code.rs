@@ -121,11 +121,21 @@ pub fn find(table: &'static [Entry], code: &str) -> Option<&'static Entry> {
 mod tests {
     use super::*;
 
+    /// Every table below its heading in `docs/PROTOCOL.md`, in the page's order.
+    const ALL_TABLES: &[(&str, &[Entry])] =
+        &[("sendredpack, sendgroupredpack", RED_PACKET_SEND), ("gethbinfo", RED_PACKET_QUERY), ("Every call", COMMON)];
+
+    /// As a contract looks codes up: in its own table, then in the common one.
+    fn outcome(table: &'static [Entry], code: &str) -> Outcome {
+        find(table, code).or_else(|| find(COMMON, code)).unwrap_or_else(|| panic!("{code}")).class.outcome()
+    }
+
     #[test]
     fn each_table_names_a_code_once() {
-        for table in [RED_PACKET_SEND, RED_PACKET_QUERY, COMMON] {
-            for entry in table {
-                assert_eq!(table.iter().filter(|other| other.code == entry.code).count(), 1, "{}", entry.code);
+        for (name, table) in ALL_TABLES {
+            for entry in *table {
+                let rows = table.iter().filter(|other| other.code == entry.code).count();
+                assert_eq!(rows, 1, "{name}: {}", entry.code);
                 assert!(!entry.text.is_empty() && !entry.meaning.is_empty() && !entry.advice.is_empty());
             }
         }
@@ -137,31 +147,49 @@ mod tests {
         let page = include_str!("../docs/PROTOCOL.md");
         let (_, page) = page.split_once("## Error codes").unwrap();
         let (page, _) = page.split_once("\n## ").unwrap_or((page, ""));
-        let listed = page.lines().filter(|line| line.starts_with("| `"));
+        let listed = page.lines().filter(|line| line.starts_with("### ") || line.starts_with("| `"));
         let row = |entry: &Entry| {
             let settles = if entry.settles { "; settles the bill" } else { "" };
             let Entry { code, class, text, meaning, .. } = entry;
             format!("| `{code}` | {class:?}, {}{settles} | {text} | {meaning} |", class.outcome())
         };
-        let known: Vec<String> = [RED_PACKET_SEND, RED_PACKET_QUERY, COMMON].into_iter().flatten().map(row).collect();
+        let mut known = vec![];
+        for (name, table) in ALL_TABLES {
+            known.push(format!("### {name}"));
+            known.extend(table.iter().map(row));
+        }
         assert_eq!(listed.collect::<Vec<_>>(), known, "the page should list\n{}", known.join("\n"));
     }
 
     /// Law 1: one code alone licenses a second number.
     #[test]
     fn only_send_failed_settles_a_bill() {
-        let settling: Vec<_> = RED_PACKET_SEND.iter().filter(|entry| entry.settles).map(|entry| entry.code).collect();
-        assert_eq!(settling, ["SEND_FAILED"]);
-        assert!(RED_PACKET_QUERY.iter().all(|entry| !entry.settles));
+        let mut settling = vec![];
+        for (name, table) in ALL_TABLES {
+            settling.extend(table.iter().filter(|entry| entry.settles).map(|entry| (*name, entry.code)));
+        }
+        assert_eq!(settling, [("sendredpack, sendgroupredpack", "SEND_FAILED")]);
     }
 
     #[test]
     fn doubt_is_never_a_refusal() {
-        for code in ["SYSTEMERROR", "PROCESSING", "FATAL_ERROR"] {
-            let entry = find(RED_PACKET_SEND, code).unwrap();
-            assert_eq!(entry.class.outcome(), Outcome::Unknown, "{code}");
+        for (table, codes) in [
+            (RED_PACKET_SEND, &["SYSTEMERROR", "PROCESSING", "FATAL_ERROR"][..]),
+            (RED_PACKET_QUERY, &["SYSTEMERROR", "NOT_FOUND"]),
+        ] {
+            for code in codes {
+                assert_eq!(outcome(table, code), Outcome::Unknown, "{code}");
+            }
         }
-        assert_eq!(find(RED_PACKET_QUERY, "NOT_FOUND").unwrap().class.outcome(), Outcome::Unknown);
-        assert!(find(RED_PACKET_SEND, "BRAND_NEW").is_none());
+        // Whatever the call, these never say that nothing happened.
+        for (name, table) in ALL_TABLES {
+            for code in ["SYSTEMERROR", "BANKERROR", "USERPAYING", "BIZERR_NEED_RETRY", "ORDERPAID"] {
+                let found = find(table, code).map(|entry| entry.class);
+                assert!(matches!(found, None | Some(Class::SameBill)), "{name}: {code}");
+            }
+        }
+        for (_, table) in ALL_TABLES {
+            assert!(find(table, "BRAND_NEW").is_none());
+        }
     }
 }
