@@ -4,6 +4,7 @@
 //! knows is kept as it came and counts as [`Outcome::Unknown`].
 
 mod every_call;
+mod pay;
 mod red_packet;
 
 use std::borrow::Cow;
@@ -12,6 +13,7 @@ use std::fmt;
 use crate::error::Outcome;
 
 pub use every_call::COMMON;
+pub use pay::{AUTH_CODE_TO_OPENID, CLOSE_ORDER, MICROPAY, ORDER_QUERY, REVERSE, UNIFIED_ORDER};
 pub use red_packet::{RED_PACKET_QUERY, RED_PACKET_SEND};
 
 /// An error code (`err_code`) as the gateway wrote it.
@@ -122,8 +124,17 @@ mod tests {
     use super::*;
 
     /// Every table below its heading in `docs/PROTOCOL.md`, in the page's order.
-    const ALL_TABLES: &[(&str, &[Entry])] =
-        &[("sendredpack, sendgroupredpack", RED_PACKET_SEND), ("gethbinfo", RED_PACKET_QUERY), ("Every call", COMMON)];
+    const ALL_TABLES: &[(&str, &[Entry])] = &[
+        ("sendredpack, sendgroupredpack", RED_PACKET_SEND),
+        ("gethbinfo", RED_PACKET_QUERY),
+        ("unifiedorder", UNIFIED_ORDER),
+        ("micropay", MICROPAY),
+        ("orderquery", ORDER_QUERY),
+        ("closeorder", CLOSE_ORDER),
+        ("reverse", REVERSE),
+        ("authcodetoopenid", AUTH_CODE_TO_OPENID),
+        ("Every call", COMMON),
+    ];
 
     /// As a contract looks codes up: in its own table, then in the common one.
     fn outcome(table: &'static [Entry], code: &str) -> Outcome {
@@ -161,7 +172,9 @@ mod tests {
         assert_eq!(listed.collect::<Vec<_>>(), known, "the page should list\n{}", known.join("\n"));
     }
 
-    /// Law 1: one code alone licenses a second number.
+    /// Law 1: one code alone licenses a second number. `ORDERCLOSED` and
+    /// `ORDERREVERSED` do not: how the order came to its end, and whether it was
+    /// paid before, is for a query to say.
     #[test]
     fn only_send_failed_settles_a_bill() {
         let mut settling = vec![];
@@ -176,6 +189,11 @@ mod tests {
         for (table, codes) in [
             (RED_PACKET_SEND, &["SYSTEMERROR", "PROCESSING", "FATAL_ERROR"][..]),
             (RED_PACKET_QUERY, &["SYSTEMERROR", "NOT_FOUND"]),
+            (UNIFIED_ORDER, &["SYSTEMERROR", "ORDERPAID"]),
+            (MICROPAY, &["SYSTEMERROR", "BANKERROR", "USERPAYING", "ORDERPAID"]),
+            (ORDER_QUERY, &["SYSTEMERROR", "ORDERNOTEXIST"]),
+            (CLOSE_ORDER, &["SYSTEMERROR", "ORDERPAID"]),
+            (REVERSE, &["SYSTEMERROR", "USERPAYING"]),
         ] {
             for code in codes {
                 assert_eq!(outcome(table, code), Outcome::Unknown, "{code}");
@@ -190,6 +208,48 @@ mod tests {
         }
         for (_, table) in ALL_TABLES {
             assert!(find(table, "BRAND_NEW").is_none());
+        }
+    }
+
+    /// The page of micropay says of each code whether the payment is unknown
+    /// (支付结果未知) or failed for certain (支付确认失败).
+    #[test]
+    fn micropay_fails_where_its_page_says_so() {
+        for (expected, codes) in [
+            (Outcome::Unknown, &["SYSTEMERROR", "BANKERROR", "USERPAYING"][..]),
+            // Failed on the page, which means this call alone: an earlier one with
+            // the number is paid, so who took it for a failure would charge twice.
+            (Outcome::Unknown, &["ORDERPAID"]),
+            (
+                Outcome::Refused,
+                &[
+                    "PARAM_ERROR",
+                    "NOAUTH",
+                    "AUTHCODEEXPIRE",
+                    "NOTENOUGH",
+                    "NOTSUPORTCARD",
+                    "ORDERCLOSED",
+                    "ORDERREVERSED",
+                    "AUTH_CODE_ERROR",
+                    "AUTH_CODE_INVALID",
+                    "BUYER_MISMATCH",
+                    "OUT_TRADE_NO_USED",
+                    "TRADE_ERROR",
+                    "INVALID_REQUEST",
+                    "XML_FORMAT_ERROR",
+                    "REQUIRE_POST_METHOD",
+                    "SIGNERROR",
+                    "LACK_PARAMS",
+                    "NOT_UTF8",
+                    "APPID_NOT_EXIST",
+                    "MCHID_NOT_EXIST",
+                    "APPID_MCHID_NOT_MATCH",
+                ],
+            ),
+        ] {
+            for code in codes {
+                assert_eq!(outcome(MICROPAY, code), expected, "{code}");
+            }
         }
     }
 }
