@@ -6,6 +6,7 @@
 mod every_call;
 mod pay;
 mod red_packet;
+mod refund;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,6 +16,7 @@ use crate::error::Outcome;
 pub use every_call::COMMON;
 pub use pay::{AUTH_CODE_TO_OPENID, CLOSE_ORDER, MICROPAY, ORDER_QUERY, REVERSE, UNIFIED_ORDER};
 pub use red_packet::{RED_PACKET_QUERY, RED_PACKET_SEND};
+pub use refund::{REFUND, REFUND_QUERY};
 
 /// An error code (`err_code`) as the gateway wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -132,6 +134,8 @@ mod tests {
         ("orderquery", ORDER_QUERY),
         ("closeorder", CLOSE_ORDER),
         ("reverse", REVERSE),
+        ("refund", REFUND),
+        ("refundquery", REFUND_QUERY),
         ("authcodetoopenid", AUTH_CODE_TO_OPENID),
         ("Every call", COMMON),
     ];
@@ -194,6 +198,8 @@ mod tests {
             (ORDER_QUERY, &["SYSTEMERROR", "ORDERNOTEXIST"]),
             (CLOSE_ORDER, &["SYSTEMERROR", "ORDERPAID"]),
             (REVERSE, &["SYSTEMERROR", "USERPAYING"]),
+            (REFUND, &["SYSTEMERROR", "BIZERR_NEED_RETRY", "REFUND_FEE_MISMATCH"]),
+            (REFUND_QUERY, &["SYSTEMERROR", "REFUNDNOTEXIST"]),
         ] {
             for code in codes {
                 assert_eq!(outcome(table, code), Outcome::Unknown, "{code}");
