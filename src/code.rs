@@ -3,6 +3,7 @@
 //! The tables are dated data: adding a code is adding a row. A code that no row
 //! knows is kept as it came and counts as [`Outcome::Unknown`].
 
+mod bill;
 mod every_call;
 mod pay;
 mod red_packet;
@@ -13,6 +14,7 @@ use std::fmt;
 
 use crate::error::Outcome;
 
+pub use bill::{BATCH_QUERY_COMMENT, DOWNLOAD_BILL, DOWNLOAD_BILL_TEXTS, DOWNLOAD_FUND_FLOW};
 pub use every_call::COMMON;
 pub use pay::{AUTH_CODE_TO_OPENID, CLOSE_ORDER, MICROPAY, ORDER_QUERY, REVERSE, UNIFIED_ORDER};
 pub use red_packet::{RED_PACKET_QUERY, RED_PACKET_SEND};
@@ -137,6 +139,9 @@ mod tests {
         ("refund", REFUND),
         ("refundquery", REFUND_QUERY),
         ("authcodetoopenid", AUTH_CODE_TO_OPENID),
+        ("downloadbill", DOWNLOAD_BILL),
+        ("downloadfundflow", DOWNLOAD_FUND_FLOW),
+        ("batchquerycomment", BATCH_QUERY_COMMENT),
         ("Every call", COMMON),
     ];
 
@@ -256,6 +261,17 @@ mod tests {
             for code in codes {
                 assert_eq!(outcome(MICROPAY, code), expected, "{code}");
             }
+        }
+    }
+
+    #[test]
+    fn each_text_of_a_missing_bill_has_its_row() {
+        for (text, code) in DOWNLOAD_BILL_TEXTS {
+            assert_eq!(*text, text.trim().to_lowercase());
+            assert!(find(DOWNLOAD_BILL, code).is_some(), "{text}: {code}");
+        }
+        for entry in DOWNLOAD_BILL {
+            assert!(DOWNLOAD_BILL_TEXTS.iter().any(|(_, code)| *code == entry.code), "{}", entry.code);
         }
     }
 }
