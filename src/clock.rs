@@ -85,6 +85,12 @@ impl Timestamp {
         Day(self.beijing().date())
     }
 
+    /// Beijing time as requests write it, `yyyyMMddHHmmss`.
+    #[must_use]
+    pub fn compact(self) -> String {
+        self.beijing().strftime("%Y%m%d%H%M%S").to_string()
+    }
+
     fn beijing(self) -> DateTime {
         // Clamped, so that every value of the type can be printed.
         let millis = self.0.clamp(-62_000_000_000_000, 253_000_000_000_000);

@@ -70,6 +70,18 @@ pub trait PayConfig: Send + Sync {
         Digest::Md5
     }
 
+    /// The sub-merchant (特约商户) for whom this entity acts as service provider
+    /// (服务商); payments, refunds and queries then carry its fields.
+    fn sub_merchant(&self) -> Option<SubMerchant> {
+        None
+    }
+
+    /// Keys that were replaced. Notifications that were signed with one of them
+    /// still count; nothing is ever signed with them.
+    fn retired_keys(&self) -> Vec<Secret> {
+        Vec::new()
+    }
+
     /// The same entity against a sandbox: only endpoint and key change, so a
     /// test runs the very configuration that will run against production.
     ///
@@ -97,6 +109,8 @@ macro_rules! forward {
             fn endpoint(&self) -> Endpoint { (**self).endpoint() }
             fn name(&self) -> &str { (**self).name() }
             fn digest(&self) -> Digest { (**self).digest() }
+            fn sub_merchant(&self) -> Option<SubMerchant> { (**self).sub_merchant() }
+            fn retired_keys(&self) -> Vec<Secret> { (**self).retired_keys() }
         }
     )*};
 }
@@ -140,6 +154,10 @@ impl<C: PayConfig> PayConfig for Sandboxed<C> {
     fn digest(&self) -> Digest {
         self.config.digest()
     }
+
+    fn sub_merchant(&self) -> Option<SubMerchant> {
+        self.config.sub_merchant()
+    }
 }
 
 /// A ready value for configurations that come from a file or a database.
@@ -157,6 +175,10 @@ pub struct Entity {
     pub cert: Cert,
     /// See [`PayConfig::endpoint`].
     pub endpoint: Endpoint,
+    /// See [`PayConfig::digest`].
+    pub digest: Digest,
+    /// See [`PayConfig::sub_merchant`].
+    pub sub_merchant: Option<SubMerchant>,
 }
 
 impl PayConfig for Entity {
@@ -183,6 +205,49 @@ impl PayConfig for Entity {
     fn name(&self) -> &str {
         &self.name
     }
+
+    fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    fn sub_merchant(&self) -> Option<SubMerchant> {
+        self.sub_merchant.clone()
+    }
+}
+
+/// A sub-merchant (特约商户) of a service provider: its number, and its appid
+/// where users are known under that one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubMerchant {
+    mch_id: MchId,
+    app_id: Option<AppId>,
+}
+
+impl SubMerchant {
+    /// A sub-merchant without an appid of its own.
+    #[must_use]
+    pub const fn new(mch_id: MchId) -> Self {
+        Self { mch_id, app_id: None }
+    }
+
+    /// With the appid under which its users are known (`sub_appid`).
+    #[must_use]
+    pub fn with_app_id(mut self, app_id: AppId) -> Self {
+        self.app_id = Some(app_id);
+        self
+    }
+
+    /// The number (子商户号, `sub_mch_id`).
+    #[must_use]
+    pub const fn mch_id(&self) -> &MchId {
+        &self.mch_id
+    }
+
+    /// The appid (子商户公众账号ID, `sub_appid`).
+    #[must_use]
+    pub const fn app_id(&self) -> Option<&AppId> {
+        self.app_id.as_ref()
+    }
 }
 
 /// A configuration after it was read: parsed, and checked against itself.
@@ -194,6 +259,8 @@ pub struct Merchant {
     pub(crate) identity: Option<Identity>,
     pub(crate) endpoint: Endpoint,
     pub(crate) digest: Digest,
+    pub(crate) sub_merchant: Option<SubMerchant>,
+    pub(crate) retired_keys: Vec<Secret>,
 }
 
 impl Merchant {
@@ -215,7 +282,17 @@ impl Merchant {
         if endpoint.is_platform() {
             refuse_test_material(&key, identity.as_ref())?;
         }
-        Ok(Self { name: config.name().to_owned(), app_id, mch_id, key, identity, endpoint, digest: config.digest() })
+        Ok(Self {
+            name: config.name().to_owned(),
+            app_id,
+            mch_id,
+            key,
+            identity,
+            endpoint,
+            digest: config.digest(),
+            sub_merchant: config.sub_merchant(),
+            retired_keys: config.retired_keys(),
+        })
     }
 
     /// The name for people.
@@ -242,6 +319,12 @@ impl Merchant {
         &self.endpoint
     }
 
+    /// The sub-merchant for whom it acts.
+    #[must_use]
+    pub fn sub_merchant(&self) -> Option<&SubMerchant> {
+        self.sub_merchant.as_ref()
+    }
+
     /// Whose certificate it is, and until when.
     #[must_use]
     pub fn certificate(&self) -> Option<&CertificateFacts> {
@@ -255,6 +338,7 @@ impl fmt::Debug for Merchant {
             .field("name", &self.name)
             .field("app_id", &self.app_id.as_str())
             .field("mch_id", &self.mch_id.as_str())
+            .field("sub_merchant", &self.sub_merchant)
             .field("certificate", &self.certificate())
             .finish_non_exhaustive()
     }

@@ -58,6 +58,8 @@ pub enum ErrorKind {
     Mismatch,
     /// The gateway answered with an error code.
     Refusal,
+    /// A payment by code stayed open and was reversed: nothing is held.
+    Reversed,
     /// The embedded sandbox could not do what it was asked to.
     Sandbox,
 }

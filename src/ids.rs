@@ -104,6 +104,30 @@ id! {
 }
 
 id! {
+    /// The merchant's own number of an order (商户订单号, `out_trade_no`): 6 to 32
+    /// ASCII letters, digits and `_-|*`, unique within the merchant over all
+    /// products, for ever.
+    ///
+    /// It must be stored before the first attempt: payment that is started again
+    /// uses the same number and the same fields.
+    ///
+    /// Source: unifiedorder, field `out_trade_no` (pay.weixin.qq.com, read 2026-11);
+    /// some pages also list `@`, which is not sent.
+    OutTradeNo, "out_trade_no", check_out_trade_no
+}
+
+id! {
+    /// The merchant's own number of a refund (商户退款单号, `out_refund_no`): 1 to 64
+    /// ASCII letters, digits and `_-|*@`, unique within the merchant.
+    ///
+    /// The same number with the same amounts is the same refund, however often it
+    /// is sent; a fresh number is a second refund.
+    ///
+    /// Source: refund, field `out_refund_no` (pay.weixin.qq.com, read 2026-11).
+    OutRefundNo, "out_refund_no", check_out_refund_no
+}
+
+id! {
     /// A user of one appid (用户openid): up to 32 ASCII letters, digits, `-` and `_`;
     /// the same person has another openid under each appid.
     OpenId, "re_openid", check_open_id
@@ -166,6 +190,22 @@ fn alphanumeric(text: &str) -> bool {
 fn check_bill_no(text: &str) -> Result<(), String> {
     if text.is_empty() || text.len() > BILL_NO_MAX || !alphanumeric(text) {
         return Err(format!("must have 1 to {BILL_NO_MAX} ASCII letters and digits, found {text:?}"));
+    }
+    Ok(())
+}
+
+fn check_out_trade_no(text: &str) -> Result<(), String> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'|' | b'*');
+    if !(6..=32).contains(&text.len()) || !text.bytes().all(plain) {
+        return Err(format!("must have 6 to 32 ASCII letters, digits and _-|*, found {text:?}"));
+    }
+    Ok(())
+}
+
+fn check_out_refund_no(text: &str) -> Result<(), String> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'|' | b'*' | b'@');
+    if !(1..=64).contains(&text.len()) || !text.bytes().all(plain) {
+        return Err(format!("must have 1 to 64 ASCII letters, digits and _-|*@, found {text:?}"));
     }
     Ok(())
 }
@@ -246,6 +286,20 @@ mod tests {
                     assert!(seen.insert(number), "{merchant} {day} {key}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn order_and_refund_numbers() {
+        for text in ["T20250318000001", "a_b-c|d*", &"9".repeat(32)] {
+            assert!(OutTradeNo::new(text).is_ok(), "{text}");
+        }
+        for text in ["", "12345", "a b c d", "订单号码一二", "abcde@", "abcdef\n", &"9".repeat(33)] {
+            assert_eq!(OutTradeNo::new(text).unwrap_err().field(), "out_trade_no", "{text:?}");
+        }
+        assert!(OutRefundNo::new("R@1").is_ok() && OutRefundNo::new("r".repeat(64)).is_ok());
+        for text in ["", "R 1", "退", &"r".repeat(65)] {
+            assert_eq!(OutRefundNo::new(text).unwrap_err().field(), "out_refund_no", "{text:?}");
         }
     }
 

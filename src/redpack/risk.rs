@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::{Error, Result};
+use crate::wire::percent;
 
 /// What risk control may know of the user's action (活动信息, `risk_info`).
 /// Fields that are `None` are left out; the rest is joined as `k=v&k=v` and
@@ -45,7 +46,8 @@ impl RiskInfo {
             joined.push('=');
             joined.push_str(value);
         }
-        percent_encode(&joined)
+        // In lower-case hex, as the official example writes it.
+        percent::encode_lower(&joined)
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -75,7 +77,7 @@ impl TryFrom<String> for RiskInfo {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let decoded = percent_decode(&text).ok_or("risk_info: not URL-encoded UTF-8")?;
+        let decoded = percent::decode(&text).ok_or("risk_info: not URL-encoded UTF-8")?;
         let mut risk = Self::default();
         for part in decoded.split('&').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').ok_or("risk_info: a part without =")?;
@@ -89,34 +91,6 @@ impl TryFrom<String> for RiskInfo {
         }
         Ok(risk)
     }
-}
-
-/// Lower-case hex, as the official example writes it.
-fn percent_encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() * 2);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02x}"));
-        }
-    }
-    out
-}
-
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = text.bytes();
-    let mut out = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        let high = char::from(bytes.next()?).to_digit(16)?;
-        let low = char::from(bytes.next()?).to_digit(16)?;
-        out.push(u8::try_from(high * 16 + low).ok()?);
-    }
-    String::from_utf8(out).ok()
 }
 
 #[cfg(test)]

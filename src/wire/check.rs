@@ -1,7 +1,8 @@
 //! The rules of a field list, before anything is sent.
 
-use super::contract::{Contract, Kind};
+use super::contract::Contract;
 use super::doc::Doc;
+use super::facts::Kind;
 use crate::error::{Error, Result};
 
 /// Checks the business fields of a request against its contract.
@@ -38,12 +39,12 @@ pub(super) fn check(contract: &Contract, doc: &Doc) -> Result<()> {
         present |= bit;
         match field.kind {
             Kind::Integer => integer(field.name, value)?,
-            Kind::Text(max) => {
-                text(field.name, value, usize::from(max))?;
-                if !harmless {
-                    characters(field.name, value)?;
-                }
-            }
+            Kind::Text(max) => text(field.name, value, usize::from(max))?,
+            Kind::Bytes(max) => bytes(field.name, value, usize::from(max))?,
+            Kind::OrderNumber(max) => order_number(field.name, value, usize::from(max))?,
+        }
+        if !harmless {
+            characters(field.name, value)?;
         }
     }
     for (index, field) in contract.fields.iter().enumerate() {
@@ -66,6 +67,31 @@ fn text(name: &'static str, value: &str, max: usize) -> Result<()> {
     if value.len() >= max {
         length(name, value, max)?;
     }
+    trimmed(name, value)
+}
+
+fn bytes(name: &'static str, value: &str, max: usize) -> Result<()> {
+    if value.len() > max {
+        let problem = format!("at most {max} bytes (a Chinese character has three), found {}", value.len());
+        return Err(Error::invalid(name, problem));
+    }
+    trimmed(name, value)
+}
+
+fn order_number(name: &'static str, value: &str, max: usize) -> Result<()> {
+    if value.len() <= max && is_order_number(value) {
+        return Ok(());
+    }
+    Err(Error::invalid(name, format!("at most {max} ASCII letters, digits and _-|*@, found {value:?}")))
+}
+
+/// Whether a text has nothing but the characters of a merchant's own order and
+/// refund numbers.
+pub(crate) fn is_order_number(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'|' | b'*' | b'@'))
+}
+
+fn trimmed(name: &'static str, value: &str) -> Result<()> {
     if value.starts_with(char::is_whitespace) || value.ends_with(char::is_whitespace) {
         return Err(Error::invalid(name, "begins or ends with white space, which some gateways cut off after signing"));
     }

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::facts::{Digests, Field, Generation, Kind, Numbered, Repeat, ReplySign};
+use super::sheet::Sheet;
 use crate::code::{self, Entry};
 use crate::error::Result;
 
@@ -18,16 +20,16 @@ use crate::error::Result;
 /// # use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Serialize)]
-/// struct ShortUrl { long_url: String }
+/// struct ExchangeRate { fee_type: String, date: String }
 ///
 /// #[derive(Deserialize)]
-/// struct Shortened { short_url: String }
+/// struct Rate { rate: String }
 ///
-/// impl Request for ShortUrl {
-///     const CONTRACT: Contract = Contract::v2("/tools/shorturl")
-///         .fields(&[Field::text("long_url", 512)])
+/// impl Request for ExchangeRate {
+///     const CONTRACT: Contract = Contract::v2("/pay/queryexchagerate")
+///         .fields(&[Field::text("fee_type", 10), Field::text("date", 14)])
 ///         .repeat(Repeat::Freely);
-///     type Reply = Shortened;
+///     type Reply = Rate;
 /// }
 /// ```
 ///
@@ -56,6 +58,12 @@ pub trait Request: Serialize + Sync {
     fn check(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// A call that answers with a table, for [`Client::download`](crate::Client::download).
+pub trait Tabular: Request {
+    /// Reads the table.
+    type Sheet: Sheet + Default;
 }
 
 /// The facts of one endpoint. The defaults are the strict ones: no
@@ -88,8 +96,17 @@ pub struct Contract {
     pub fixed: &'static [(&'static str, &'static str)],
     /// Fields that the answer repeats; another value is another call's answer.
     pub echo: &'static [&'static str],
+    /// Fields of the answer that are numbered and read as lists.
+    pub numbered: &'static [Numbered],
+    /// Whether success is a text for [`Client::download`](crate::Client::download)
+    /// and only failure a message.
+    pub text_reply: bool,
     /// What the endpoint's error codes mean; [`code::COMMON`] is asked next.
     pub codes: &'static [Entry],
+    /// Codes for failures that come as a text alone, in lower case.
+    pub codes_by_text: &'static [(&'static str, &'static str)],
+    /// Whether the call is made for a sub-merchant where the entity has one.
+    pub sub_merchant: bool,
     /// The official sandboxes that serve it.
     pub official_sandboxes: &'static [Generation],
 }
@@ -112,7 +129,11 @@ impl Contract {
             fields: &[],
             fixed: &[],
             echo: &[],
+            numbered: &[],
+            text_reply: false,
             codes: code::COMMON,
+            codes_by_text: &[],
+            sub_merchant: false,
             official_sandboxes: &[],
         }
     }
@@ -150,6 +171,21 @@ impl Contract {
     pub const fn md5_only(mut self) -> Self {
         self.digests = Digests::Md5Only;
         self
+    }
+
+    /// HMAC-SHA256 is the only digest, and `sign_type` says so.
+    #[must_use]
+    pub const fn hmac_only(mut self) -> Self {
+        self.digests = Digests::HmacOnly;
+        self
+    }
+
+    /// The call carries the fields of a sub-merchant (服务商模式) where the entity
+    /// has one.
+    #[must_use]
+    pub const fn with_sub_merchant(mut self) -> Self {
+        self.sub_merchant = true;
+        self.distinct()
     }
 
     /// The answer carries no signature by nature; one that is there is verified.
@@ -206,10 +242,32 @@ impl Contract {
         self
     }
 
+    /// Fields of the answer that are numbered and read as lists.
+    #[must_use]
+    pub const fn numbered(mut self, numbered: &'static [Numbered]) -> Self {
+        self.numbered = numbered;
+        self
+    }
+
+    /// Success is a text without a signature, and only failure is a message.
+    #[must_use]
+    pub const fn text_reply(mut self) -> Self {
+        self.text_reply = true;
+        self.reply = ReplySign::IfPresent;
+        self
+    }
+
     /// The endpoint's own error codes.
     #[must_use]
     pub const fn codes(mut self, codes: &'static [Entry]) -> Self {
         self.codes = codes;
+        self
+    }
+
+    /// Codes for failures that come as a text alone, each text in lower case.
+    #[must_use]
+    pub const fn codes_by_text(mut self, codes: &'static [(&'static str, &'static str)]) -> Self {
+        self.codes_by_text = codes;
         self
     }
 
@@ -228,6 +286,7 @@ impl Contract {
             let name = self.fields[at].name;
             let mut filled_in = same(name, "nonce_str") || same(name, "sign") || same(name, "sign_type");
             filled_in = filled_in || same(name, self.mch_field);
+            filled_in = filled_in || (self.sub_merchant && (same(name, "sub_mch_id") || same(name, "sub_appid")));
             if let Some(app_field) = self.app_field {
                 filled_in = filled_in || same(name, app_field);
             }
@@ -262,7 +321,8 @@ impl Contract {
         let identity = name == self.mch_field
             || Some(name) == self.app_field
             || name == "nonce_str"
-            || (name == "sign_type" && self.digests == Digests::Both);
+            || (self.sub_merchant && matches!(name, "sub_mch_id" | "sub_appid"))
+            || (name == "sign_type" && self.digests != Digests::Md5Only);
         identity.then_some(Kind::Text(32))
     }
 }
@@ -281,90 +341,4 @@ const fn same(a: &str, b: &str) -> bool {
         at += 1;
     }
     true
-}
-
-/// Which digests an endpoint takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Digests {
-    /// MD5 or HMAC-SHA256, as the merchant chooses.
-    Both,
-    /// MD5 without a `sign_type` field.
-    Md5Only,
-}
-
-/// Whether an answer is signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ReplySign {
-    /// An accepted call without a valid signature in its answer is not believed.
-    Required,
-    /// Unsigned by nature; one that is there must hold.
-    IfPresent,
-}
-
-/// Whether a call may be made again after an unclear outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Repeat {
-    /// No: nothing protects against doing it twice.
-    Never,
-    /// Yes, with the same number and the same business fields, and at least a
-    /// second apart.
-    SameNumber,
-    /// Yes: it moves nothing.
-    Freely,
-}
-
-/// The official sandboxes (官方沙箱), of which neither moves money.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Generation {
-    /// Below `/sandboxnew`.
-    One,
-    /// Below `/xdc/apiv2sandbox`.
-    Two,
-}
-
-/// A documented field of a request.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Field {
-    /// The official name.
-    pub name: &'static str,
-    /// What may stand in it.
-    pub kind: Kind,
-    /// Whether it must be there.
-    pub required: bool,
-}
-
-impl Field {
-    /// A required text of at most `max` characters.
-    #[must_use]
-    pub const fn text(name: &'static str, max: u16) -> Self {
-        Self { name, kind: Kind::Text(max), required: true }
-    }
-
-    /// A required whole number.
-    #[must_use]
-    pub const fn integer(name: &'static str) -> Self {
-        Self { name, kind: Kind::Integer, required: true }
-    }
-
-    /// The field may be missing.
-    #[must_use]
-    pub const fn optional(mut self) -> Self {
-        self.required = false;
-        self
-    }
-}
-
-/// What may stand in a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Kind {
-    /// Text of at most so many characters.
-    Text(u16),
-    /// A whole number in plain decimal digits.
-    Integer,
 }

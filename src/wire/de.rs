@@ -23,6 +23,47 @@ pub(crate) fn beijing_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     Ok(text.and_then(|text| text.parse().ok()))
 }
 
+/// For `#[serde(with)]`: Beijing time as requests write it, `yyyyMMddHHmmss`.
+pub(crate) mod compact_time {
+    use serde::Serializer;
+
+    use super::{Deserialize, Deserializer, Timestamp, de};
+
+    pub(crate) fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => serializer.serialize_str(&time.compact()),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| text.parse().map_err(de::Error::custom)).transpose()
+    }
+}
+
+/// For `#[serde(with)]`: a structure that travels as JSON inside one field.
+pub(crate) mod json {
+    use serde::de::DeserializeOwned;
+    use serde::{Serialize, Serializer, ser};
+
+    use super::{Deserialize, Deserializer, de};
+
+    pub(crate) fn serialize<T: Serialize, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serializer.serialize_str(&serde_json::to_string(value).map_err(ser::Error::custom)?),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| serde_json::from_str(&text).map_err(de::Error::custom)).transpose()
+    }
+}
+
 /// A field that does not fit its type; names the field.
 #[derive(Debug)]
 pub(crate) struct Misfit(String);

@@ -6,6 +6,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use md5::{Digest as _, Md5};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
 use super::doc::Doc;
 use crate::secret::Secret;
@@ -58,6 +59,16 @@ pub fn verify(doc: &Doc, sign: &str, key: &Secret, digest: Digest) -> bool {
     upper.copy_from_slice(given);
     upper.make_ascii_uppercase();
     upper.ct_eq(expected.as_bytes()).into()
+}
+
+/// The key under which refund notifications are encrypted.
+pub(super) fn lower_hex_md5(key: &Secret) -> Zeroizing<[u8; 32]> {
+    let hex = Signature::hex(&Md5::digest(key.expose())).hex;
+    let mut lower = Zeroizing::new([0; 32]);
+    for (to, from) in lower.iter_mut().zip(hex) {
+        *to = from.to_ascii_lowercase();
+    }
+    lower
 }
 
 /// The string to sign up to and without the key, for people who compare.

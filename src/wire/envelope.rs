@@ -1,38 +1,16 @@
 //! Around the fields: identity and signature on the way out, the three-level
 //! result on the way in.
 
-use super::contract::{Contract, Digests, Kind, ReplySign, Request};
+use super::contract::{Contract, Request};
 use super::digest::{self, Digest, Signature};
 use super::doc::Doc;
-use super::{check, de, ser, xml};
+use super::facts::{Kind, ReplySign};
+use super::signer::Signer;
+use super::{check, de, numbered, ser, xml};
 use crate::code::Code;
 use crate::error::{Error, ErrorKind, Outcome, Result};
-use crate::ids::{AppId, MchId};
-use crate::secret::Secret;
 
 const QUERY_FIRST: &str = "query, or repeat with the same number and the same fields; never with a new number";
-
-/// In whose name a message is signed.
-#[derive(Clone, Copy)]
-pub struct Signer<'a> {
-    /// The appid (公众账号appid).
-    pub app_id: &'a AppId,
-    /// The merchant number (商户号).
-    pub mch_id: &'a MchId,
-    /// The API key, or the sandbox key in its place.
-    pub key: &'a Secret,
-    /// The digest where the endpoint leaves the choice.
-    pub digest: Digest,
-}
-
-impl Signer<'_> {
-    fn digest(&self, contract: &Contract) -> Digest {
-        match contract.digests {
-            Digests::Md5Only => Digest::Md5,
-            Digests::Both => self.digest,
-        }
-    }
-}
 
 /// A signed message, ready to be sent once.
 #[derive(Clone, Debug)]
@@ -52,13 +30,15 @@ pub struct Answer {
     pub status: u16,
     /// The body as it came.
     pub body: Vec<u8>,
+    /// The header `Digest`, which comes with some bills.
+    pub digest: Option<String>,
 }
 
 impl Answer {
     /// An answer of status 200 and others.
     #[must_use]
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, body: body.into() }
+        Self { status, body: body.into(), digest: None }
     }
 }
 
@@ -86,6 +66,12 @@ pub fn seal(contract: &Contract, signer: &Signer<'_>, business: &Doc, nonce: &st
     doc.push(contract.mch_field, signer.mch_id.as_str());
     if let Some(field) = contract.app_field {
         doc.push(field, signer.app_id.as_str());
+    }
+    if let Some(sub) = signer.sub.filter(|_| contract.sub_merchant) {
+        doc.push("sub_mch_id", sub.mch_id().as_str());
+        if let Some(app_id) = sub.app_id() {
+            doc.push("sub_appid", app_id.as_str());
+        }
     }
     for (field, value) in contract.fixed {
         doc.push(field, value);
@@ -152,11 +138,19 @@ pub fn open(contract: &Contract, signer: &Signer<'_>, sent: &Doc, answer: &Answe
 /// # Errors
 /// [`ErrorKind::Unreadable`], [`Outcome::Unknown`]: a field does not fit its type.
 pub fn reply_of<R: Request>(doc: &Doc) -> Result<R::Reply> {
-    de::read(doc).map_err(|error| {
-        Error::new(ErrorKind::Unreadable, Outcome::Unknown, "the answer does not have the documented fields")
-            .because(error)
-            .with_next_step(QUERY_FIRST)
-    })
+    let contract = R::CONTRACT;
+    let read = match contract.numbered {
+        [] => de::read(doc),
+        families => de::read(&numbered::fold(doc, families)),
+    };
+    read.map_err(misfit)
+}
+
+/// A message that is genuine and does not have the documented fields.
+pub(crate) fn misfit(error: de::Misfit) -> Error {
+    Error::new(ErrorKind::Unreadable, Outcome::Unknown, "the answer does not have the documented fields")
+        .because(error)
+        .with_next_step(QUERY_FIRST)
 }
 
 fn read(contract: &Contract, answer: &Answer) -> Result<Doc> {
@@ -198,7 +192,13 @@ fn refusal(contract: &Contract, doc: &Doc) -> Error {
     // accepted answers; the official sandbox says `retmsg`.
     let failed = [doc.get("return_code"), doc.get("result_code")].contains(&Some("FAIL"));
     let text = ["err_code_des", "return_msg", "retmsg"].into_iter().find_map(|field| doc.get_filled(field));
-    let code = doc.get_filled("err_code").filter(|code| failed && *code != "SUCCESS" && *code != "0");
+    let by_text = || {
+        let lower = doc.get_filled("return_msg")?.to_ascii_lowercase();
+        contract.codes_by_text.iter().find(|(text, _)| *text == lower).map(|(_, code)| *code)
+    };
+    // Bills say `error_code` where everything else says `err_code`.
+    let coded = || ["err_code", "error_code"].into_iter().find_map(|field| doc.get_filled(field));
+    let code = by_text().or_else(coded).filter(|code| failed && *code != "SUCCESS" && *code != "0");
     let described = |error: Error| match text {
         Some(text) => error.with_description(text),
         None => error,
@@ -233,6 +233,11 @@ fn same(kind: Option<Kind>, ours: &str, theirs: &str) -> bool {
     }
 }
 
+/// Whether a text answer is none: XML, or a page of a proxy.
+pub(crate) fn starts_like_markup(head: &[u8]) -> bool {
+    head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start().starts_with(b"<")
+}
+
 fn looks_like_html(text: &str) -> bool {
     let start: String = text.trim_start().chars().take(15).collect::<String>().to_ascii_lowercase();
     start.starts_with("<html") || start.starts_with("<!doctype html")
@@ -248,6 +253,8 @@ fn excerpt(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::code;
+    use crate::ids::{AppId, MchId};
+    use crate::secret::Secret;
 
     const SEND: Contract = Contract::v2("/mmpaymkttransfers/sendredpack")
         .app_as("wxappid")
@@ -273,7 +280,7 @@ mod tests {
         }
 
         fn signer(&self) -> Signer<'_> {
-            Signer { app_id: &self.app_id, mch_id: &self.mch_id, key: &self.key, digest: Digest::Md5 }
+            Signer { app_id: &self.app_id, mch_id: &self.mch_id, sub: None, key: &self.key, digest: Digest::Md5 }
         }
 
         fn open(&self, contract: &Contract, status: u16, body: &str) -> Result<Doc> {

@@ -12,7 +12,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (app_id, mch_id) = (AppId::new("wx00f1e2d3c4b5a697")?, MchId::new("1510000001")?);
 //! let key = Secret::new("Rw7TqZ2nLx9KcV4bJm8PsD3hGf6YaE5u");
-//! let signer = Signer { app_id: &app_id, mch_id: &mch_id, key: &key, digest: Digest::Md5 };
+//! let signer = Signer { app_id: &app_id, mch_id: &mch_id, sub: None, key: &key, digest: Digest::Md5 };
 //! let contract = query::RedPacket::CONTRACT;
 //!
 //! let question = query::RedPacket { mch_billno: BillNo::new("1510000001202503180000000017")? };
@@ -33,13 +33,33 @@ mod de;
 mod digest;
 mod doc;
 mod envelope;
+mod facts;
+mod notice;
+mod numbered;
+mod open_enum;
+pub(crate) mod percent;
+mod req_info;
 mod ser;
+mod sheet;
+mod signer;
 mod xml;
 
-pub use contract::{Contract, Digests, Field, Generation, Kind, Repeat, ReplySign, Request};
+pub use contract::{Contract, Request, Tabular};
 pub use digest::{Digest, sign, string_to_sign, verify};
 pub use doc::Doc;
-pub use envelope::{Answer, Sealed, Signer, fields_of, open, reply_of, seal};
+pub use envelope::{Answer, Sealed, fields_of, open, reply_of, seal};
+pub use facts::{Digests, Field, Generation, Kind, Numbered, Repeat, ReplySign};
+pub use notice::{Hint, Notice, Receiver, unverified_merchant};
+pub use sheet::{Progress, Sheet};
+pub use signer::{Signer, Stamp};
 pub use xml::{XmlError, read as read_xml, write as write_xml};
 
-pub(crate) use de::beijing_time;
+#[cfg(feature = "sandbox")]
+pub(crate) use check::is_order_number;
+pub(crate) use de::{beijing_time, compact_time, json, read as read_doc};
+pub(crate) use envelope::{misfit, starts_like_markup};
+pub(crate) use notice::{failed as failed_notice, missing as missing_in_notice, unexpected as unexpected_in_notice};
+pub(crate) use numbered::fold;
+pub(crate) use open_enum::wire_enum;
+#[cfg(feature = "sandbox")]
+pub(crate) use req_info::encrypt as encrypt_req_info;

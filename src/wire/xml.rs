@@ -22,6 +22,11 @@ const MAX_FIELDS: usize = 500;
 /// # Errors
 /// [`XmlError`] says what is not accepted and where.
 pub fn read(bytes: &[u8]) -> Result<Doc, XmlError> {
+    read_below(bytes, "xml")
+}
+
+/// Reads a message with another root.
+pub(crate) fn read_below(bytes: &[u8], root: &'static str) -> Result<Doc, XmlError> {
     let fail = |at: usize, problem: &str| XmlError { at, problem: problem.to_owned() };
     if bytes.len() > MAX_BYTES {
         return Err(fail(MAX_BYTES, "longer than 64 KiB"));
@@ -29,9 +34,9 @@ pub fn read(bytes: &[u8]) -> Result<Doc, XmlError> {
     let text = std::str::from_utf8(bytes).map_err(|error| fail(error.valid_up_to(), "not UTF-8"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = &*characters(text)?;
-    match read_plain(text) {
+    match read_plain(text, root) {
         Some(doc) => Ok(doc),
-        None => read_events(text),
+        None => read_events(text, root),
     }
 }
 
@@ -39,10 +44,13 @@ pub fn read(bytes: &[u8]) -> Result<Doc, XmlError> {
 /// bare text or one CDATA section. Three times as quick as the event reader,
 /// which gets everything else, all faults included; where this one answers,
 /// both answer alike, and a test holds them to it.
-fn read_plain(text: &str) -> Option<Doc> {
+fn read_plain(text: &str, root: &str) -> Option<Doc> {
     let mut doc = Doc::with_capacity(text.len());
-    let mut rest = text.strip_prefix("<xml>")?.trim_ascii_start();
-    while !rest.starts_with("</xml>") {
+    let mut rest = opened(text, root)?.trim_ascii_start();
+    let end = loop {
+        if let Some(end) = closed(rest, root) {
+            break end;
+        }
         let (name, after) = rest.strip_prefix('<')?.split_once('>')?;
         let (value, after) = match after.strip_prefix("<![CDATA[") {
             Some(section) => {
@@ -54,17 +62,25 @@ fn read_plain(text: &str) -> Option<Doc> {
         rest = after.strip_prefix("</")?.strip_prefix(name)?.strip_prefix('>')?.trim_ascii_start();
         let new = doc.len() < MAX_FIELDS && check_name(name).is_ok() && doc.push(name, value);
         new.then_some(())?;
-    }
-    blank(rest.strip_prefix("</xml>")?).then_some(doc)
+    };
+    blank(end).then_some(doc)
 }
 
-fn read_events(text: &str) -> Result<Doc, XmlError> {
+fn opened<'a>(text: &'a str, root: &str) -> Option<&'a str> {
+    text.strip_prefix('<')?.strip_prefix(root)?.strip_prefix('>')
+}
+
+fn closed<'a>(text: &'a str, root: &str) -> Option<&'a str> {
+    text.strip_prefix("</")?.strip_prefix(root)?.strip_prefix('>')
+}
+
+fn read_events(text: &str, root: &'static str) -> Result<Doc, XmlError> {
     let fail = |at: usize, problem: &str| XmlError { at, problem: problem.to_owned() };
     let mut reader = Reader::from_str(text);
     let config = reader.config_mut();
     config.expand_empty_elements = true;
     config.check_comments = true;
-    let mut parser = Parser { doc: Doc::with_capacity(text.len() / 2), ..Parser::default() };
+    let mut parser = Parser { root, doc: Doc::with_capacity(text.len() / 2), ..Parser::default() };
     loop {
         // Layout between elements is not worth an event.
         reader.config_mut().trim_text_start = !parser.in_value();
@@ -154,6 +170,7 @@ enum Stage {
 
 #[derive(Default)]
 struct Parser {
+    root: &'static str,
     stage: Stage,
     doc: Doc,
     declared: bool,
@@ -218,8 +235,8 @@ impl Parser {
             check_name(name)?;
         }
         match self.stage {
-            Stage::Before if name == "xml" => self.stage = Stage::Root,
-            Stage::Before => return Err("the root element is not <xml>".to_owned()),
+            Stage::Before if name == self.root => self.stage = Stage::Root,
+            Stage::Before => return Err(format!("the root element is not <{}>", self.root)),
             Stage::Root => {
                 if self.doc.has(name) {
                     return Err(format!("a second element <{name}>"));
