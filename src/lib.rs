@@ -66,6 +66,7 @@
 //! wording of errors may change at any time. Dropping the future of a call is
 //! an unknown outcome. TLS verification cannot be turned off.
 
+pub mod cashier;
 mod client;
 pub mod clock;
 pub mod code;
@@ -75,6 +76,8 @@ mod error;
 mod ids;
 mod merchants;
 pub mod money;
+pub mod notify;
+pub mod pay;
 pub mod query;
 pub mod redpack;
 #[cfg(feature = "sandbox")]
@@ -82,11 +85,13 @@ pub mod sandbox;
 mod secret;
 pub mod wire;
 
-pub use client::{Builder, Client, Delivered, Failed, Post, RetryPolicy, Timeouts, Transport};
-pub use config::{Cert, CertificateFacts, Entity, Merchant, PayConfig, Sandboxed};
+pub use client::{
+    Body, Builder, Client, Delivered, Download, Failed, Post, RetryPolicy, Streamed, Timeouts, Transport,
+};
+pub use config::{Cert, CertificateFacts, Entity, Merchant, PayConfig, Sandboxed, SubMerchant};
 pub use endpoint::Endpoint;
 pub use error::{Attempt, CertificateUse, Error, ErrorKind, Outcome, Result};
-pub use ids::{AppId, BillNo, InvalidId, MchId, OpenId};
+pub use ids::{AppId, BillNo, InvalidId, MchId, OpenId, OutRefundNo, OutTradeNo};
 pub use merchants::Merchants;
 pub use money::Fen;
 pub use secret::Secret;

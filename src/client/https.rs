@@ -14,7 +14,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
-use super::transport::{Delivered, Failed, Post, Transport};
+use super::transport::{Body, Delivered, Failed, Post, Streamed, Transport};
 use crate::config::Merchant;
 use crate::error::{CertificateUse, Error, Outcome, Result};
 use crate::wire::Answer;
@@ -75,6 +75,17 @@ impl Https {
         Ok(https)
     }
 
+    fn pool_for(&self, post: Post<'_>) -> Result<&Pool, Failed> {
+        if post.needs_certificate() {
+            return self.certified.as_ref().ok_or_else(|| Failed::new(Outcome::NotSent, "no client certificate"));
+        }
+        self.plain.get_or_try_init(|| self.pool(None)).map_err(|error| {
+            let mut failed = Failed::new(Outcome::NotSent, "TLS cannot be set up");
+            failed.source = Some(error.into());
+            failed
+        })
+    }
+
     fn pool(&self, certificate: Option<Arc<Shown>>) -> Result<Pool> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let unusable = |error: rustls::Error| {
@@ -112,22 +123,46 @@ impl Https {
 #[async_trait]
 impl Transport for Https {
     async fn post(&self, post: Post<'_>) -> Result<Delivered, Failed> {
-        let pool = if post.needs_certificate() {
-            self.certified.as_ref().ok_or_else(|| Failed::new(Outcome::NotSent, "no client certificate"))?
-        } else {
-            self.plain.get_or_try_init(|| self.pool(None)).map_err(|error| {
-                let mut failed = Failed::new(Outcome::NotSent, "TLS cannot be set up");
-                failed.source = Some(error.into());
-                failed
-            })?
-        };
+        let pool = self.pool_for(post)?;
         match pool.post(post).await {
             Ok(answer) => Ok(Delivered { answer, certificate: pool.certificate_use() }),
             Err(error) => Err(pool.failed(error)),
         }
     }
+
+    async fn stream(&self, post: Post<'_>) -> Result<Streamed, Failed> {
+        let pool = self.pool_for(post)?;
+        // A bill takes as long as it takes: silence is what ends it.
+        let response = match pool.request(post).timeout(LONGEST).send().await {
+            Ok(response) => response,
+            Err(error) => return Err(pool.failed(Broken::Http(error))),
+        };
+        let status = response.status().as_u16();
+        let digest = response.headers().get("digest").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let body = Box::new(Arriving { response, pool: pool.clone() });
+        Ok(Streamed::new(status, digest, pool.certificate_use(), body))
+    }
 }
 
+/// The longest that a download may take.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+struct Arriving {
+    response: reqwest::Response,
+    pool: Pool,
+}
+
+#[async_trait]
+impl Body for Arriving {
+    async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failed> {
+        match self.response.chunk().await {
+            Ok(chunk) => Ok(chunk.map(Vec::from)),
+            Err(error) => Err(self.pool.failed(Broken::Http(error))),
+        }
+    }
+}
+
+#[derive(Clone)]
 struct Pool {
     http: reqwest::Client,
     certificate: Option<Arc<Shown>>,
@@ -139,15 +174,15 @@ enum Broken {
 }
 
 impl Pool {
-    async fn post(&self, post: Post<'_>) -> Result<Answer, Broken> {
-        let mut response = self
-            .http
+    fn request(&self, post: Post<'_>) -> reqwest::RequestBuilder {
+        self.http
             .post(format!("https://{}{}", post.host, post.path))
             .header("content-type", "text/xml; charset=utf-8")
             .body(post.body.to_owned())
-            .send()
-            .await
-            .map_err(Broken::Http)?;
+    }
+
+    async fn post(&self, post: Post<'_>) -> Result<Answer, Broken> {
+        let mut response = self.request(post).send().await.map_err(Broken::Http)?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(Broken::Http)? {

@@ -1,6 +1,7 @@
 //! Sends requests for one merchant entity.
 
 mod builder;
+mod download;
 mod https;
 mod retry;
 mod transport;
@@ -13,10 +14,12 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 pub use builder::Builder;
+pub use download::Download;
 pub use https::Timeouts;
 pub use retry::RetryPolicy;
-pub use transport::{Delivered, Failed, Post, Transport};
+pub use transport::{Body, Delivered, Failed, Post, Streamed, Transport};
 
+use download::Text;
 use retry::{Ended, Next};
 
 use crate::clock::{Clock, Nonce};
@@ -24,7 +27,7 @@ use crate::config::{Merchant, PayConfig};
 use crate::endpoint;
 use crate::error::{Attempt, CertificateUse, Error, ErrorKind, Outcome, Result};
 use crate::secret::Secret;
-use crate::wire::{self, Contract, Doc, Generation, Request, Sealed, Signer};
+use crate::wire::{self, Contract, Digest, Doc, Generation, Notice, Receiver, Request, Sealed, Signer, Stamp, Tabular};
 
 /// One merchant entity's way to WeChat Pay: its certificate, its key and its
 /// pooled connections. Cheap to clone; clones share everything.
@@ -99,32 +102,86 @@ impl Client {
     /// [`Error::outcome`] tells what became of the money:
     /// nothing left, this call was refused, or it may have happened.
     pub async fn send<R: Request>(&self, request: &R) -> Result<R::Reply> {
+        const { assert!(!R::CONTRACT.text_reply, "this call answers with a table: use Client::download") };
         let business = wire::fields_of(request)?;
-        let (doc, attempts) = self.exchange(&R::CONTRACT, &business).await?;
-        wire::reply_of::<R>(&doc).map_err(|error| error.with_attempts(attempts))
+        match self.exchange(&R::CONTRACT, &business).await? {
+            (Got::Doc(doc), attempts) => wire::reply_of::<R>(&doc).map_err(|error| error.with_attempts(attempts)),
+            (Got::Text(_), _) => Err(Error::invalid("request", "it answers with a table; use Client::download")),
+        }
+    }
+
+    /// Sends a request that answers with a table, and returns as soon as the
+    /// table begins; its rows are read one by one.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); a failure comes as a message and is told apart
+    /// from a table.
+    pub async fn download<R: Tabular>(&self, request: &R) -> Result<Download<R::Sheet>> {
+        const { assert!(R::CONTRACT.text_reply, "this call answers with a message: use Client::send") };
+        let business = wire::fields_of(request)?;
+        match self.exchange(&R::CONTRACT, &business).await? {
+            (Got::Text(text), _) => Ok(Download::new(R::Sheet::default(), text)),
+            (Got::Doc(_), _) => Err(Error::invalid("request", "it answers with a message; use Client::send")),
+        }
+    }
+
+    /// Reads a notification from the bytes of the body, as they came: proved to
+    /// be genuine and for this entity, or an error.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unreadable`], [`ErrorKind::Unverified`],
+    /// [`ErrorKind::Mismatch`]: change nothing.
+    pub async fn open<N: Notice>(&self, body: &[u8]) -> Result<N> {
+        let receiver = Receiver { signer: self.signer().await?, retired: &self.0.merchant.retired_keys };
+        N::open(&receiver, body).inspect_err(|error| {
+            tracing::warn!(merchant = %self.0.merchant.name, %error, "notification refused");
+        })
+    }
+
+    /// What a signature of the front end is made from: this entity, the moment,
+    /// a fresh nonce.
+    ///
+    /// # Errors
+    /// Only against an official sandbox, whose sign key has to be fetched first.
+    pub async fn stamp(&self) -> Result<Stamp<'_>> {
+        let signer = self.signer().await?;
+        Ok(Stamp { signer, now: self.0.clock.now(), nonce: self.0.nonce.nonce() })
+    }
+
+    async fn signer(&self) -> Result<Signer<'_>> {
+        match self.0.merchant.endpoint.official_generation() {
+            Some(generation) => Ok(self.signer_with(self.sign_key(generation).await?)),
+            None => Ok(self.signer_with(&self.0.merchant.key)),
+        }
+    }
+
+    fn signer_with<'a>(&'a self, key: &'a Secret) -> Signer<'a> {
+        let merchant = &self.0.merchant;
+        // The first official sandbox knows MD5 alone.
+        let digest = match merchant.endpoint.official_generation() {
+            Some(Generation::One) => Digest::Md5,
+            _ => merchant.digest,
+        };
+        let sub = merchant.sub_merchant.as_ref();
+        Signer { app_id: &merchant.app_id, mch_id: &merchant.mch_id, sub, key, digest }
     }
 
     /// Everything between two documents; not generic, so it exists once.
-    async fn exchange(&self, contract: &Contract, business: &Doc) -> Result<(Doc, Vec<Attempt>)> {
-        let inner = &*self.0;
-        let path = inner.merchant.endpoint.path(contract)?;
-        let key = match inner.merchant.endpoint.official_generation() {
-            Some(generation) => self.sign_key(generation).await?,
-            None => &inner.merchant.key,
-        };
-        self.attempts(contract, &path, key, business).await
+    async fn exchange(&self, contract: &Contract, business: &Doc) -> Result<(Got, Vec<Attempt>)> {
+        let path = self.0.merchant.endpoint.path(contract)?;
+        let signer = self.signer().await?;
+        self.attempts(contract, &path, &signer, business).await
     }
 
     async fn attempts(
         &self,
         contract: &Contract,
         path: &str,
-        key: &Secret,
+        signer: &Signer<'_>,
         business: &Doc,
-    ) -> Result<(Doc, Vec<Attempt>)> {
+    ) -> Result<(Got, Vec<Attempt>)> {
         let inner = &*self.0;
         let merchant = &inner.merchant;
-        let signer = Signer { app_id: &merchant.app_id, mch_id: &merchant.mch_id, key, digest: merchant.digest };
         // The official sandboxes want no certificate anywhere.
         let wanted = contract.certificate && merchant.endpoint.official_generation().is_none();
         if wanted && merchant.identity.is_none() {
@@ -136,21 +193,21 @@ impl Client {
         let mut attempts: Vec<Attempt> = Vec::new();
         let mut host = self.first_host();
         loop {
-            let sealed = wire::seal(contract, &signer, business, &inner.nonce.nonce());
+            let sealed = wire::seal(contract, signer, business, &inner.nonce.nonce());
             // `first_host` and `retry::next` stay below the number of hosts.
             let name = &inner.hosts[host];
             let post = Post::new(name, path, &sealed.body, identity);
             let started = inner.clock.now();
-            let (certificate, result) = self.attempt(contract, &signer, &sealed, post).await;
+            let (certificate, result) = self.attempt(contract, signer, &sealed, post).await;
             let elapsed = inner.clock.now().since(started);
             let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
             let error = match result {
-                Ok(doc) => {
+                Ok(got) => {
                     tracing::debug!(merchant = %merchant.name, path, number, host = %name, millis, "call accepted");
                     // It is looked at only if the answer turns out to lack a field: then nobody knows.
                     let (outcome, ended) = (Outcome::Unknown, "accepted".to_owned());
                     attempts.push(Attempt { host: name.clone(), certificate, elapsed, outcome, ended });
-                    return Ok((doc, attempts));
+                    return Ok((got, attempts));
                 }
                 Err(error) => error,
             };
@@ -187,9 +244,22 @@ impl Client {
         signer: &Signer<'_>,
         sealed: &Sealed,
         post: Post<'_>,
-    ) -> (CertificateUse, Result<Doc>) {
-        match self.0.transport.post(post).await {
-            Ok(delivered) => (delivered.certificate, wire::open(contract, signer, &sealed.doc, &delivered.answer)),
+    ) -> (CertificateUse, Result<Got>) {
+        let transport = &self.0.transport;
+        if contract.text_reply {
+            return match transport.stream(post).await {
+                Ok(streamed) => {
+                    let certificate = streamed.certificate;
+                    let told = download::tell_apart(contract, signer, &sealed.doc, streamed).await;
+                    (certificate, told.map(Got::Text))
+                }
+                Err(failed) => (failed.certificate, Err(lost(failed))),
+            };
+        }
+        match transport.post(post).await {
+            Ok(Delivered { answer, certificate }) => {
+                (certificate, wire::open(contract, signer, &sealed.doc, &answer).map(Got::Doc))
+            }
             Err(failed) => (failed.certificate, Err(lost(failed))),
         }
     }
@@ -204,11 +274,16 @@ impl Client {
     async fn sign_key(&self, generation: Generation) -> Result<&Secret> {
         let fetch = || async {
             let contract = endpoint::sign_key_contract(generation);
-            let (doc, _) = self
-                .attempts(&contract, contract.path, &self.0.merchant.key, &Doc::new())
+            let signer = self.signer_with(&self.0.merchant.key);
+            let (got, _) = self
+                .attempts(&contract, contract.path, &signer, &Doc::new())
                 .await
                 .map_err(|error| error.with_outcome(Outcome::NotSent).with_next_step(NO_SIGN_KEY))?;
-            match doc.get("sandbox_signkey") {
+            let key = match &got {
+                Got::Doc(doc) => doc.get("sandbox_signkey"),
+                Got::Text(_) => None,
+            };
+            match key {
                 Some(key) if key.len() == 32 => Ok(Secret::new(key)),
                 _ => Err(Error::new(
                     ErrorKind::Unreadable,
@@ -220,6 +295,12 @@ impl Client {
         };
         self.0.sign_key.get_or_try_init(fetch).await
     }
+}
+
+/// What came of a call.
+enum Got {
+    Doc(Doc),
+    Text(Text),
 }
 
 fn lost(failed: Failed) -> Error {

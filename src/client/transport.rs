@@ -20,6 +20,57 @@ pub trait Transport: Send + Sync {
     /// [`Failed`] if no whole answer came back; an answer of any HTTP status is
     /// an answer.
     async fn post(&self, post: Post<'_>) -> Result<Delivered, Failed>;
+
+    /// Posts a message whose answer may be long, and hands it on as it comes.
+    /// A wire that does not know better collects it first.
+    ///
+    /// # Errors
+    /// [`Failed`] if no answer began.
+    async fn stream(&self, post: Post<'_>) -> Result<Streamed, Failed> {
+        let Delivered { answer, certificate } = self.post(post).await?;
+        let Answer { status, body, digest } = answer;
+        Ok(Streamed { status, digest, certificate, body: Box::new(Whole(Some(body))) })
+    }
+}
+
+/// An answer that has begun.
+#[non_exhaustive]
+pub struct Streamed {
+    /// HTTP status.
+    pub status: u16,
+    /// The header `Digest`, which comes with some bills.
+    pub digest: Option<String>,
+    /// Whether the client certificate was shown.
+    pub certificate: CertificateUse,
+    /// The rest of it.
+    pub body: Box<dyn Body>,
+}
+
+impl Streamed {
+    /// An answer whose body comes piece by piece.
+    #[must_use]
+    pub fn new(status: u16, digest: Option<String>, certificate: CertificateUse, body: Box<dyn Body>) -> Self {
+        Self { status, digest, certificate, body }
+    }
+}
+
+/// The body of an answer, piece by piece.
+#[async_trait]
+pub trait Body: Send {
+    /// The next bytes, or `None` after the last ones.
+    ///
+    /// # Errors
+    /// [`Failed`] if the answer broke off.
+    async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failed>;
+}
+
+struct Whole(Option<Vec<u8>>);
+
+#[async_trait]
+impl Body for Whole {
+    async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failed> {
+        Ok(self.0.take())
+    }
 }
 
 /// One message on its way.
