@@ -2,13 +2,13 @@
 //!
 //! Official page: pay.weixin.qq.com, chapter 13_6, read 2026-11.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::code;
 use crate::ids::BillNo;
 use crate::money::Fen;
-use crate::wire::{Contract, Field, Repeat, Request, beijing_time};
+use crate::wire::{Contract, Field, Repeat, Request, beijing_time, wire_enum};
 
 /// Asks about a packet of the last 30 days by the merchant's number, whatever
 /// kind it is.
@@ -88,52 +88,6 @@ pub struct Receiver {
     /// When it was opened.
     #[serde(default, deserialize_with = "beijing_time")]
     pub rcv_time: Option<Timestamp>,
-}
-
-macro_rules! wire_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
-        #[serde(from = "String")]
-        #[non_exhaustive]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)*
-            /// A value that this version does not know, as it came.
-            Unknown(String),
-        }
-
-        impl $name {
-            /// The official spelling.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                match self {
-                    $(Self::$variant => $text,)*
-                    Self::Unknown(text) => text,
-                }
-            }
-        }
-
-        impl From<String> for $name {
-            fn from(text: String) -> Self {
-                match text.as_str() {
-                    $($text => Self::$variant,)*
-                    _ => Self::Unknown(text),
-                }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-    };
 }
 
 wire_enum! {

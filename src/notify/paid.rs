@@ -1,0 +1,111 @@
+//! Somebody paid an order (支付结果通知).
+//!
+//! Official page: payment result notification, pay.weixin.qq.com, read 2026-11.
+
+use std::fmt;
+
+use crate::config::Merchant;
+use crate::error::Result;
+use crate::ids::{AppId, MchId, OutTradeNo};
+use crate::money::Fen;
+use crate::pay::{COUPONS, Payment};
+use crate::wire::{self, Notice, Receiver};
+
+/// A payment as WeChat tells it: genuine, and for this entity. What it says
+/// counts when it was compared with the order: [`Paid::confirm`].
+#[must_use = "nothing counts before it is confirmed"]
+pub struct Paid {
+    payment: Payment,
+    app_id: String,
+    mch_id: String,
+}
+
+impl Notice for Paid {
+    fn open(receiver: &Receiver<'_>, body: &[u8]) -> Result<Self> {
+        let doc = receiver.signed(body)?;
+        match doc.get_filled("result_code") {
+            Some("SUCCESS") => {}
+            Some("FAIL") => return Err(wire::failed_notice(&doc)),
+            _ => return Err(wire::missing_in_notice("result_code")),
+        }
+        for field in ["transaction_id", "out_trade_no", "total_fee"] {
+            if doc.get_filled(field).is_none() {
+                return Err(wire::missing_in_notice(field));
+            }
+        }
+        let text = |field| doc.get(field).unwrap_or_default().to_owned();
+        let (app_id, mch_id) = (text("appid"), text("mch_id"));
+        let payment = wire::read_doc(&wire::fold(&doc, &[COUPONS])).map_err(wire::misfit)?;
+        Ok(Self { payment, app_id, mch_id })
+    }
+}
+
+impl Paid {
+    /// The merchant's number of the order, by which to find it.
+    #[must_use]
+    pub fn out_trade_no(&self) -> &str {
+        &self.payment.out_trade_no
+    }
+
+    /// WeChat's number of the payment.
+    #[must_use]
+    pub fn transaction_id(&self) -> &str {
+        &self.payment.transaction_id
+    }
+
+    /// The payment, if it is the one that was expected.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) names the field. Raise
+    /// an alarm: a genuine notification with another amount is not answered by
+    /// delivering goods.
+    pub fn confirm(self, expected: &Expected) -> Result<Payment> {
+        let Self { payment, app_id, mch_id } = self;
+        let Expected { app_id: own_app, mch_id: own_mch, out_trade_no, total_fee, fee_type } = expected;
+        let fee = payment.fee_type.as_deref().unwrap_or(CNY);
+        let text = |field, ours: &str, theirs: &str| {
+            if ours == theirs { Ok(()) } else { Err(wire::unexpected_in_notice(field, ours, theirs)) }
+        };
+        text("mch_id", own_mch.as_str(), &mch_id)?;
+        text("appid", own_app.as_str(), &app_id)?;
+        text("out_trade_no", out_trade_no.as_str(), &payment.out_trade_no)?;
+        text("fee_type", fee_type, fee)?;
+        if payment.total_fee != *total_fee {
+            let yuan = |fee| format!("{fee} yuan");
+            return Err(wire::unexpected_in_notice("total_fee", yuan(*total_fee), yuan(payment.total_fee)));
+        }
+        Ok(payment)
+    }
+}
+
+impl fmt::Debug for Paid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Paid").field("out_trade_no", &self.payment.out_trade_no).finish_non_exhaustive()
+    }
+}
+
+const CNY: &str = "CNY";
+
+/// What the merchant has on record of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// The appid that the order was placed with.
+    pub app_id: AppId,
+    /// The merchant number that the order was placed with.
+    pub mch_id: MchId,
+    /// The merchant's number of the order.
+    pub out_trade_no: OutTradeNo,
+    /// What was ordered, in fen.
+    pub total_fee: Fen,
+    /// The currency of the order.
+    pub fee_type: String,
+}
+
+impl Expected {
+    /// An order of this entity, in CNY.
+    #[must_use]
+    pub fn new(merchant: &Merchant, out_trade_no: OutTradeNo, total_fee: Fen) -> Self {
+        let (app_id, mch_id) = (merchant.app_id().clone(), merchant.mch_id().clone());
+        Self { app_id, mch_id, out_trade_no, total_fee, fee_type: CNY.to_owned() }
+    }
+}
