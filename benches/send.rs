@@ -137,7 +137,7 @@ fn reply(packet: &Packet) -> String {
 /// The bytes that the bare client posts, sealed once.
 fn body(entity: &Entity, packet: &Packet) -> Result<String, Failure> {
     let (app_id, mch_id) = (entity.app_id.parse()?, entity.mch_id.parse()?);
-    let signer = Signer { app_id: &app_id, mch_id: &mch_id, key: &entity.key, digest: Digest::Md5 };
+    let signer = Signer { app_id: &app_id, mch_id: &mch_id, sub: None, key: &entity.key, digest: Digest::Md5 };
     Ok(wire::seal(&Packet::CONTRACT, &signer, &wire::fields_of(packet)?, "k3v9q2m7x1c5b8n4z6l0p2w8e7r5t1y3").body)
 }
 

@@ -134,7 +134,7 @@ impl Entity {
     }
 
     fn signer(&self) -> Signer<'_> {
-        Signer { app_id: &self.app_id, mch_id: &self.mch_id, key: &self.key, digest: Digest::Md5 }
+        Signer { app_id: &self.app_id, mch_id: &self.mch_id, sub: None, key: &self.key, digest: Digest::Md5 }
     }
 }
 

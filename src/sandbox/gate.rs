@@ -170,7 +170,13 @@ fn documented_fields(route: &Route, received: &Doc) -> Result<Doc, Refusal> {
             Kind::Text(max) if value.chars().count() > usize::from(max) => {
                 return Err(wrong(name, format!("at most {max} characters, found {}", value.chars().count())));
             }
-            Kind::Text(_) => doc.push(name, value),
+            Kind::Bytes(max) if value.len() > usize::from(max) => {
+                return Err(wrong(name, format!("at most {max} bytes, found {}", value.len())));
+            }
+            Kind::OrderNumber(max) if value.len() > usize::from(max) || !wire::is_order_number(value) => {
+                return Err(wrong(name, format!("at most {max} letters, digits and _-|*@, found {value:?}")));
+            }
+            Kind::Text(_) | Kind::Bytes(_) | Kind::OrderNumber(_) => doc.push(name, value),
             // The platform reads the digits it finds and signs what it read, so
             // `1.00` becomes `1` and a wrong signature.
             Kind::Integer => {
@@ -198,6 +204,7 @@ fn documented_fields(route: &Route, received: &Doc) -> Result<Doc, Refusal> {
         return Err(wrong("client_ip", format!("{ip:?} is no IPv4 address")));
     }
     if let Some(number) = contract.number
+        && matches!(contract.kind_of(number), Some(Kind::Text(_)))
         && !doc.get(number).unwrap_or_default().bytes().all(|b| b.is_ascii_alphanumeric())
     {
         let text = "输入的商户订单号有误";

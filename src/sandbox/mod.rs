@@ -80,6 +80,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::money::Fen;
 use crate::secret::Secret;
+use crate::wire::Digest;
 
 /// A running sandbox. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -221,6 +222,8 @@ impl Sandbox {
             key,
             cert,
             endpoint: Endpoint::at(IN_PROCESS, self.0.authority.certificate_pem()),
+            digest: Digest::Md5,
+            sub_merchant: None,
         });
     }
 

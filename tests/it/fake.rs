@@ -39,6 +39,8 @@ pub(crate) fn coffee() -> Entity {
             fixture_path("certificates/merchant.key.pem"),
         ),
         endpoint: Endpoint::production(),
+        digest: hongbao::wire::Digest::Md5,
+        sub_merchant: None,
     }
 }
 

@@ -178,6 +178,8 @@ pub async fn an_entity_of_ones_own_is_admitted() {
         key: "0123456789abcdef0123456789abcdef".into(),
         cert: Cert::pem_files("fixtures/certificates/merchant.cert.pem", "fixtures/certificates/merchant.key.pem"),
         endpoint: Endpoint::production(),
+        digest: hongbao::wire::Digest::Md5,
+        sub_merchant: None,
     };
     let config = sandbox.admit(&mine, Fen::new(5_000)).unwrap();
     let client = Client::builder(&config).retry(RetryPolicy::never()).build().unwrap();

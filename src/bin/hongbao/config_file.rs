@@ -15,7 +15,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hongbao::wire::Generation;
+use hongbao::wire::{Digest, Generation};
 use hongbao::{Cert, Endpoint, Entity, Secret};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer};
@@ -160,6 +160,8 @@ impl Reader<'_> {
             key,
             cert: self.cert(record)?,
             endpoint: self.endpoint(&record.endpoint)?,
+            digest: Digest::Md5,
+            sub_merchant: None,
         })
     }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hongbao::wire::Digest;
 use hongbao::{Cert, Endpoint, Entity, Secret};
 use serde::Deserialize;
 
@@ -85,6 +86,8 @@ fn from_sandbox(directory: &Path, wanted: Option<&str>) -> Result<Entity, Failur
         key: Secret::new(handed.api_key),
         cert: Cert::p12_file(folder.join("apiclient_cert.p12")),
         endpoint: Endpoint::at(gateway, ca),
+        digest: Digest::Md5,
+        sub_merchant: None,
     })
 }
 
