@@ -34,12 +34,14 @@ mod digest;
 mod doc;
 mod envelope;
 mod ser;
+mod sheet;
 mod xml;
 
 pub use contract::{Contract, Digests, Field, Generation, Kind, Repeat, ReplySign, Request};
 pub use digest::{Digest, sign, string_to_sign, verify};
 pub use doc::Doc;
 pub use envelope::{Answer, Sealed, Signer, fields_of, open, reply_of, seal};
+pub use sheet::{Progress, Sheet, looks_like_xml};
 pub use xml::{XmlError, read as read_xml, write as write_xml};
 
 pub(crate) use de::beijing_time;
