@@ -15,6 +15,16 @@ pub trait Sheet: Send {
     where
         Self: 'a;
 
+    /// Takes the header `Digest` of the answer that brings the bytes, such as
+    /// `SHA=` and the forty hex digits of a SHA-1. The last
+    /// [`advance`](Self::advance) fails if it is not theirs. Which bytes it is
+    /// made over is not documented: it may be what arrives or what that unpacks
+    /// to. A header that names no SHA-1 is passed over.
+    ///
+    /// # Errors
+    /// If bytes came before it.
+    fn expect_digest(&mut self, header: &str) -> Result<()>;
+
     /// Takes the next bytes as they came, gzip or plain. They are kept until
     /// they are read, so feed when asked, and pieces rather than files.
     ///
@@ -25,7 +35,8 @@ pub trait Sheet: Send {
     /// Says that no more bytes will come. What is unread still can be read.
     ///
     /// # Errors
-    /// If the bytes so far cannot be the beginning of a table.
+    /// If that cannot be noted. Bills always can, and leave it to
+    /// [`advance`](Self::advance) to say what is missing.
     fn end(&mut self) -> Result<()>;
 
     /// Goes on to the next row.
@@ -42,16 +53,6 @@ pub trait Sheet: Send {
     /// If there is none, or a value in it does not fit its type; the message
     /// names line and column. The rows after it can still be read.
     fn row(&self) -> Result<Self::Row<'_>>;
-
-    /// Compares the header `Digest: SHA=<40 hex digits>` of the answer with the
-    /// bytes, when all are read. Nobody says which bytes it covers, so the text
-    /// and what arrived for it both count (RFC 3230 would say base64 and what
-    /// arrived; the fund bill's page says hex). A header that names no SHA-1 is
-    /// passed over.
-    ///
-    /// # Errors
-    /// If it fits neither.
-    fn check_digest(&self, header: &str) -> Result<()>;
 }
 
 /// How far a [`Sheet`] has come.

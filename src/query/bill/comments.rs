@@ -116,8 +116,8 @@ impl Sheet for Comments {
         })
     }
 
-    fn check_digest(&self, header: &str) -> Result<()> {
-        self.lines.check_digest(header)
+    fn expect_digest(&mut self, header: &str) -> Result<()> {
+        self.lines.expect_digest(header)
     }
 }
 

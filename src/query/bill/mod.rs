@@ -79,6 +79,7 @@ mod reader;
 mod table;
 mod totals;
 mod trade;
+mod unpack;
 
 pub use comments::{Comment, Comments};
 pub use fund::{Direction, Fund, FundSummary, Funds};

@@ -80,8 +80,8 @@ impl<L: Layout> Table<L> {
         Ok(())
     }
 
-    pub(super) fn check_digest(&self, header: &str) -> Result<()> {
-        self.lines.check_digest(header)
+    pub(super) fn expect_digest(&mut self, header: &str) -> Result<()> {
+        self.lines.expect_digest(header)
     }
 
     pub(super) fn summary(&self) -> Option<&L::Summary> {

@@ -92,8 +92,8 @@ impl Sheet for Trades {
         })
     }
 
-    fn check_digest(&self, header: &str) -> Result<()> {
-        self.0.check_digest(header)
+    fn expect_digest(&mut self, header: &str) -> Result<()> {
+        self.0.expect_digest(header)
     }
 }
 
