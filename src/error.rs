@@ -232,6 +232,11 @@ impl Error {
             .with_next_step("correct the field; nothing was sent")
     }
 
+    /// An answer that cannot be read: where in it, and what is wrong there.
+    pub(crate) fn unreadable(place: impl fmt::Display, problem: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Unreadable, Outcome::Unknown, format!("{place}: {problem}"))
+    }
+
     pub(crate) fn with_field(mut self, field: impl Into<Cow<'static, str>>) -> Self {
         self.0.field = Some(field.into());
         self

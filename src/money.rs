@@ -1,4 +1,4 @@
-//! Money in fen.
+//! Money in fen, and fees in thousandths of a fen.
 
 use std::fmt;
 use std::str::FromStr;
@@ -89,29 +89,114 @@ impl FromStr for Fen {
     /// Reads an amount in yuan: ASCII digits, then at most a point and one or
     /// two decimals; a leading `-` is allowed.
     fn from_str(text: &str) -> Result<Self, InvalidAmount> {
-        let (negative, digits) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text),
-        };
-        let (yuan, decimals) = match digits.split_once('.') {
-            None => (digits, "00"),
-            Some((yuan, decimals)) => (yuan, decimals),
-        };
-        let only_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        if !only_digits(yuan) || !only_digits(decimals) {
-            return Err(InvalidAmount("not a decimal number of yuan such as 1.88"));
-        }
-        let scale = match decimals.len() {
-            1 => 10,
-            2 => 1,
-            _ => return Err(InvalidAmount("more than two decimals: the smallest amount is 0.01 yuan")),
-        };
-        let too_large = InvalidAmount("too large");
-        let yuan: i64 = yuan.parse().map_err(|_| too_large.clone())?;
-        let decimals: i64 = decimals.parse().map_err(|_| too_large.clone())?;
-        let fen = yuan.checked_mul(100).and_then(|fen| fen.checked_add(decimals * scale)).ok_or(too_large)?;
-        Ok(Self(if negative { -fen } else { fen }))
+        let too_fine = "more than two decimals: the smallest amount is 0.01 yuan";
+        scaled(text, 2, too_fine).map(Self)
     }
+}
+
+/// An amount of money in thousandths of a fen, the fifth decimal of a yuan.
+///
+/// Bills state fees (手续费) with that many. Nothing is rounded on the way in
+/// or out.
+///
+/// ```
+/// use hongbao::money::MilliFen;
+/// let fee: MilliFen = "0.05328".parse()?;
+/// assert_eq!(fee, MilliFen::new(5328));
+/// assert_eq!(fee.to_string(), "0.05328");
+/// assert!("0.053280".parse::<MilliFen>().is_err());
+/// # Ok::<(), hongbao::money::InvalidAmount>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MilliFen(i64);
+
+impl MilliFen {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+
+    /// A whole number of thousandths of a fen.
+    #[must_use]
+    pub const fn new(milli_fen: i64) -> Self {
+        Self(milli_fen)
+    }
+
+    /// The same amount, or `None` beyond what an `i64` of these units holds.
+    #[must_use]
+    pub const fn from_fen(amount: Fen) -> Option<Self> {
+        match amount.0.checked_mul(1000) {
+            Some(milli_fen) => Some(Self(milli_fen)),
+            None => None,
+        }
+    }
+
+    /// The number of thousandths of a fen.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    /// The sum, or `None` on overflow.
+    #[must_use]
+    pub const fn checked_add(self, other: Self) -> Option<Self> {
+        match self.0.checked_add(other.0) {
+            Some(milli_fen) => Some(Self(milli_fen)),
+            None => None,
+        }
+    }
+}
+
+impl fmt::Display for MilliFen {
+    /// Yuan with five decimals, as in `0.05328`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let amount = self.0.unsigned_abs();
+        f.pad(&format!("{sign}{}.{:05}", amount / 100_000, amount % 100_000))
+    }
+}
+
+impl FromStr for MilliFen {
+    type Err = InvalidAmount;
+
+    /// Reads an amount in yuan: ASCII digits, then at most a point and one to
+    /// five decimals; a leading `-` is allowed.
+    fn from_str(text: &str) -> Result<Self, InvalidAmount> {
+        scaled(text, 5, "more than five decimals").map(Self)
+    }
+}
+
+/// The decimal number, times ten to the power of `places`. One pass: a bill has
+/// millions of these.
+fn scaled(text: &str, places: usize, too_fine: &'static str) -> Result<i64, InvalidAmount> {
+    const MALFORMED: InvalidAmount = InvalidAmount("not a decimal number of yuan such as 1.88");
+    const TOO_LARGE: InvalidAmount = InvalidAmount("too large");
+    let (negative, digits) = match text.as_bytes() {
+        [b'-', rest @ ..] => (true, rest),
+        all => (false, all),
+    };
+    let mut value = 0_i64;
+    let mut point = None;
+    for (at, byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' if point.is_some_and(|point| at - point > places) => return Err(InvalidAmount(too_fine)),
+            b'0'..=b'9' => {
+                let next = value.checked_mul(10).and_then(|value| value.checked_add(i64::from(byte - b'0')));
+                value = next.ok_or(TOO_LARGE)?;
+            }
+            b'.' if point.is_none() && at > 0 => point = Some(at),
+            _ => return Err(MALFORMED),
+        }
+    }
+    let decimals = match point {
+        None if digits.is_empty() => return Err(MALFORMED),
+        None => 0,
+        Some(point) if point + 1 == digits.len() => return Err(MALFORMED),
+        Some(point) => digits.len() - point - 1,
+    };
+    for _ in decimals..places {
+        value = value.checked_mul(10).ok_or(TOO_LARGE)?;
+    }
+    Ok(if negative { -value } else { value })
 }
 
 /// Why a text is not an amount in yuan.
@@ -184,8 +269,33 @@ mod tests {
     }
 
     #[test]
+    fn fees_have_five_decimals() {
+        for (text, milli_fen) in [
+            ("0", 0),
+            ("2.0", 200_000),
+            ("0.05", 5000),
+            ("0.05000", 5000),
+            ("-0.02000", -2000),
+            ("0.00001", 1),
+            ("92233720368547.75807", i64::MAX),
+        ] {
+            assert_eq!(text.parse(), Ok(MilliFen::new(milli_fen)), "{text}");
+        }
+        for text in ["", "-", ".1", "1.", "1.000000", "1.2.3", "+1", "1e3", "92233720368547.75808"] {
+            assert!(text.parse::<MilliFen>().is_err(), "{text:?}");
+        }
+        for amount in [0, 1, 99_999, 100_000, -1, -5328, i64::MAX, i64::MIN + 1] {
+            assert_eq!(MilliFen::new(amount).to_string().parse(), Ok(MilliFen::new(amount)));
+        }
+        assert_eq!(MilliFen::from_fen(Fen::new(-3)), Some(MilliFen::new(-3000)));
+        assert_eq!(MilliFen::from_fen(Fen::new(i64::MAX)), None);
+    }
+
+    #[test]
     fn sums_are_checked() {
         assert_eq!(Fen::checked_sum([Fen::new(1), Fen::new(2)]), Some(Fen::new(3)));
         assert_eq!(Fen::checked_sum([Fen::new(i64::MAX), Fen::new(1)]), None);
+        assert_eq!(MilliFen::new(1).checked_add(MilliFen::new(2)), Some(MilliFen::new(3)));
+        assert_eq!(MilliFen::new(i64::MIN).checked_add(MilliFen::new(-1)), None);
     }
 }

@@ -18,8 +18,11 @@ pub struct Download<S> {
 }
 
 impl<S: Sheet> Download<S> {
-    pub(super) fn new(sheet: S, text: Text) -> Self {
-        Self { sheet, text, received: 0, ended: false }
+    pub(super) fn new(mut sheet: S, text: Text) -> Result<Self> {
+        if let Some(digest) = &text.digest {
+            sheet.expect_digest(digest)?;
+        }
+        Ok(Self { sheet, text, received: 0, ended: false })
     }
 
     /// The next row, or `None` after the last one, when the table has ended as
@@ -65,11 +68,7 @@ impl<S: Sheet> Download<S> {
             }
             None => {
                 self.ended = true;
-                self.sheet.end()?;
-                match &self.text.digest {
-                    Some(digest) => self.sheet.check_digest(digest),
-                    None => Ok(()),
-                }
+                self.sheet.end()
             }
         }
     }

@@ -120,7 +120,7 @@ impl Client {
         const { assert!(R::CONTRACT.text_reply, "this call answers with a message: use Client::send") };
         let business = wire::fields_of(request)?;
         match self.exchange(&R::CONTRACT, &business).await? {
-            (Got::Text(text), _) => Ok(Download::new(R::Sheet::default(), text)),
+            (Got::Text(text), _) => Download::new(R::Sheet::default(), text),
             (Got::Doc(_), _) => Err(Error::invalid("request", "it answers with a message; use Client::send")),
         }
     }

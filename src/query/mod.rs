@@ -1,6 +1,7 @@
 //! What became of it. Nothing in here moves money, so everything may be
 //! repeated freely.
 
+pub mod bill;
 mod order;
 mod red_packet;
 mod refund;

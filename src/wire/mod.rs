@@ -50,7 +50,7 @@ pub use doc::Doc;
 pub use envelope::{Answer, Sealed, fields_of, open, reply_of, seal};
 pub use facts::{Digests, Field, Generation, Kind, Numbered, Repeat, ReplySign};
 pub use notice::{Hint, Notice, Receiver, unverified_merchant};
-pub use sheet::{Progress, Sheet};
+pub use sheet::{Progress, Sheet, looks_like_xml};
 pub use signer::{Signer, Stamp};
 pub use xml::{XmlError, read as read_xml, write as write_xml};
 

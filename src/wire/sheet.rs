@@ -1,53 +1,93 @@
-//! The shape of answers that are tables.
+//! A table that arrives as bytes and is read as rows: bills and comments.
 
 use crate::error::Result;
 
 /// A table that arrives as bytes, piece by piece, and is read row by row in
 /// constant memory.
+///
+/// Whoever has the bytes calls [`advance`](Self::advance) until it asks for
+/// more, feeds one piece, and goes on; at the end of the bytes it says so by
+/// [`end`](Self::end) and goes on until [`Progress::End`]. Only that proves
+/// that the table is whole. An error of `advance` is final.
 pub trait Sheet: Send {
-    /// One row, borrowed from the reader.
+    /// One row, which borrows from the bytes that were fed.
     type Row<'a>
     where
         Self: 'a;
 
-    /// Takes the next bytes, as they came.
+    /// Takes the header `Digest` of the answer that brings the bytes, such as
+    /// `SHA=` and the forty hex digits of a SHA-1. The last
+    /// [`advance`](Self::advance) fails if it is not theirs. Which bytes it is
+    /// made over is not documented: it may be what arrives or what that unpacks
+    /// to. A header that names no SHA-1 is passed over.
     ///
     /// # Errors
-    /// The bytes are no such table.
+    /// If bytes came before it.
+    fn expect_digest(&mut self, header: &str) -> Result<()>;
+
+    /// Takes the next bytes as they came, gzip or plain. They are kept until
+    /// they are read, so feed when asked, and pieces rather than files.
+    ///
+    /// # Errors
+    /// If the end was announced before.
     fn feed(&mut self, bytes: &[u8]) -> Result<()>;
 
-    /// Says that no more bytes will come.
+    /// Says that no more bytes will come. What is unread still can be read.
     ///
     /// # Errors
-    /// The table ended too early.
+    /// If that cannot be noted. Bills always can, and leave it to
+    /// [`advance`](Self::advance) to say what is missing.
     fn end(&mut self) -> Result<()>;
 
     /// Goes on to the next row.
     ///
     /// # Errors
-    /// The line is no row.
+    /// If the table is not whole or cannot be read; the message names the line.
+    /// All later calls fail too.
     fn advance(&mut self) -> Result<Progress>;
 
-    /// The row that [`advance`](Self::advance) went to.
+    /// The row that [`advance`](Self::advance) went to, until the next call
+    /// that changes anything.
     ///
     /// # Errors
-    /// A value does not fit its column.
+    /// If there is none, or a value in it does not fit its type; the message
+    /// names line and column. The rows after it can still be read.
     fn row(&self) -> Result<Self::Row<'_>>;
-
-    /// Compares all bytes with the header `Digest` of the answer.
-    ///
-    /// # Errors
-    /// They are not the ones that were sent.
-    fn check_digest(&self, header: &str) -> Result<()>;
 }
 
-/// How far a [`Sheet`] is.
+/// How far a [`Sheet`] has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// There is a row.
+    /// At a row, which [`Sheet::row`] gives.
     Row,
-    /// There is none before more bytes come.
+    /// At the end of the bytes so far.
     NeedBytes,
-    /// There is none any more.
+    /// At the end, and the table was whole.
     End,
+}
+
+/// Whether an answer that begins so is a message in XML, a refusal in most
+/// cases, and not the table that was asked for.
+///
+/// A byte order mark and white space may come first; eight bytes more than
+/// those are enough.
+#[must_use]
+pub fn looks_like_xml(head: &[u8]) -> bool {
+    let head = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head).trim_ascii_start();
+    head.starts_with(b"<xml") || head.starts_with(b"<?xml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_from_a_table() {
+        for head in ["<xml>", "\u{feff}<xml>", "\r\n <xml>\n<return_code>", "\u{feff}\n<?xml version=\"1.0\"?>"] {
+            assert!(looks_like_xml(head.as_bytes()), "{head:?}");
+        }
+        for head in ["", "<xm", "\u{feff}交易时间,公众账号ID", "100\n`2025", "<html>", "\u{1f}\u{8b}"] {
+            assert!(!looks_like_xml(head.as_bytes()), "{head:?}");
+        }
+    }
 }
