@@ -42,6 +42,40 @@ pub(crate) mod compact_time {
     }
 }
 
+/// For `#[serde(with)]`: a time or a day that is required, in the digits of requests.
+pub(crate) mod compact {
+    use std::str::FromStr;
+
+    use serde::Serializer;
+
+    use super::{Deserialize, Deserializer, de};
+    use crate::clock::{Day, InvalidTime, Timestamp};
+
+    pub(crate) trait Compact: FromStr<Err = InvalidTime> {
+        fn digits(&self) -> String;
+    }
+
+    impl Compact for Day {
+        fn digits(&self) -> String {
+            self.compact()
+        }
+    }
+
+    impl Compact for Timestamp {
+        fn digits(&self) -> String {
+            self.compact()
+        }
+    }
+
+    pub(crate) fn serialize<T: Compact, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&value.digits())
+    }
+
+    pub(crate) fn deserialize<'de, T: Compact, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
 /// For `#[serde(with)]`: a structure that travels as JSON inside one field.
 pub(crate) mod json {
     use serde::de::DeserializeOwned;
