@@ -205,6 +205,29 @@ fn an_error_is_final() {
     }
 }
 
+/// The totals are not the end: more may come, or a digest that does not fit.
+#[test]
+fn a_summary_waits_for_the_end() {
+    let text = sample();
+    let advance = |sheet: &mut Trades| loop {
+        match sheet.advance() {
+            Ok(Progress::Row) => {}
+            other => return other,
+        }
+    };
+    for (digest, more, ends) in [("", "", true), ("", "\r\n", true), ("", "x", false), ("SHA=00", "", false)] {
+        let mut sheet = Trades::new();
+        sheet.expect_digest(digest).unwrap();
+        sheet.feed(text.as_bytes()).unwrap();
+        assert_eq!(advance(&mut sheet).unwrap(), Progress::NeedBytes);
+        assert!(sheet.summary().is_none());
+        sheet.feed(more.as_bytes()).unwrap();
+        sheet.end().unwrap();
+        assert_eq!(advance(&mut sheet).is_ok(), ends, "{digest} {more}");
+        assert_eq!(sheet.summary().is_some(), ends);
+    }
+}
+
 #[test]
 fn a_row_that_does_not_fit_its_types_stops_nobody() {
     let text = bill(&[HEADER, &PAID.replace("2025-01-01", "2025-02-30"), REFUNDED, TOTALS, TOTAL]);

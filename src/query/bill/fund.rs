@@ -4,8 +4,9 @@
 
 use serde::Serialize;
 
+use super::columns::{Cells, Column, Header};
 use super::other::Other;
-use super::table::{Cells, Column, Header, Layout, Table};
+use super::table::{Layout, Table};
 use super::totals::{Difference, Totals};
 use crate::clock::Timestamp;
 use crate::error::Result;

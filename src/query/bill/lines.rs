@@ -289,11 +289,11 @@ mod tests {
         }
     }
 
-    /// A hundred mebibytes of each; `read` asserts that little of it is held.
+    /// Many mebibytes; `read` asserts that little of them is held.
     #[test]
     fn bombs_are_read_in_slices() {
-        for (byte, refused) in [(0, true), (b'\n', false)] {
-            let bomb = gzip(&vec![byte; 1 << 20]).repeat(100);
+        for (byte, times, refused) in [(0, 100, true), (b'\n', 5, false)] {
+            let bomb = gzip(&vec![byte; 1 << 20]).repeat(times);
             assert_eq!(read(Lines::new("bomb"), &bomb, 64 * 1024).is_err(), refused);
         }
     }
