@@ -1,6 +1,6 @@
 //! The fund bill (资金账单) of `POST /pay/downloadfundflow`.
 //!
-//! Official page: pay.weixin.qq.com, chapter 9_18, read 2026-11.
+//! After the official page and what other SDKs expect of it.
 
 use serde::Serialize;
 
