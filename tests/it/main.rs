@@ -19,6 +19,7 @@ mod logs;
 mod merchants;
 mod official_sandbox;
 mod orders;
+mod payment_gate;
 mod program;
 mod provision;
 mod raw;

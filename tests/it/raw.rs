@@ -39,6 +39,15 @@ impl Raw {
         answer(request).await
     }
 
+    /// With the header that asks for an acceptance case.
+    pub async fn post_case(&self, path: &str, body: String, case: Option<&str>) -> (u16, String) {
+        let mut request = self.http.post(format!("{}{path}", self.served.gateway())).body(body);
+        if let Some(case) = case {
+            request = request.header("Wechatpay-Negative-Test", case);
+        }
+        answer(request).await
+    }
+
     pub async fn get(&self, path: &str) -> (u16, String) {
         answer(self.http.get(format!("{}{path}", self.served.gateway()))).await
     }
