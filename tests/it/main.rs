@@ -6,6 +6,7 @@ mod canned;
 mod client;
 mod config;
 mod control;
+mod daily;
 mod directory;
 mod examples;
 mod fake;
