@@ -36,6 +36,10 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
         .route("/api/books", get(books))
         .route("/api/postings", get(postings))
         .route("/api/requests", get(requests))
+        .route("/api/notices", get(notices))
+        .route("/api/notices/faults", post(spoil_notice))
+        .route("/api/notices/{id}", get(notice))
+        .route("/api/notices/{id}/resend", post(resend))
         .merge(trades::routes())
         .fallback(unknown)
         .with_state(sandbox)
@@ -244,4 +248,21 @@ async fn postings(State(sandbox): State<Sandbox>, Query(page): Query<Page>) -> J
 
 async fn requests(State(sandbox): State<Sandbox>, Query(page): Query<Page>) -> Json<Vec<super::RequestRecord>> {
     Json(sandbox.requests(page.limit))
+}
+
+async fn notices(State(sandbox): State<Sandbox>, Query(page): Query<Page>) -> Json<Vec<super::NoticeRecord>> {
+    Json(sandbox.notices(page.offset, page.limit))
+}
+
+async fn notice(State(sandbox): State<Sandbox>, Path(id): Path<u64>) -> Answer<super::NoticeRecord> {
+    sandbox.notice(id).map(Json).ok_or_else(|| missing(format!("there is no notice {id}")))
+}
+
+async fn resend(State(sandbox): State<Sandbox>, Path(id): Path<u64>) -> Answer<super::NoticeRecord> {
+    Ok(Json(sandbox.resend_notice(id).await?))
+}
+
+async fn spoil_notice(State(sandbox): State<Sandbox>, bytes: axum::body::Bytes) -> Answer {
+    sandbox.spoil_next_notice(body(&bytes)?)?;
+    Ok(Json(json!({})))
 }

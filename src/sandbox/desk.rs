@@ -9,6 +9,7 @@ use super::books::{Account, Books, Posting, Reason, Statement};
 use super::clock::SandboxClock;
 use super::fault::Faults;
 use super::log::RequestRecord;
+use super::notices::Notices;
 use super::packets::PacketRecord;
 use super::query_comments::CommentRecord;
 use super::quota::Quotas;
@@ -137,6 +138,7 @@ pub(crate) enum Table {
     Codes,
     /// Short links.
     Links,
+    Notices,
     /// Clock, faults and counters, one row each.
     State,
 }
@@ -159,6 +161,7 @@ pub(crate) struct Desk {
     pub(super) requests: VecDeque<RequestRecord>,
     pub(super) next_request: u64,
     pub(super) trades: Trades,
+    pub(super) notices: Notices,
     pub(super) comments: Vec<CommentRecord>,
     /// Payments by code that wait for a password, and until when.
     pub(super) waiting: BTreeSet<(Timestamp, String)>,
@@ -193,6 +196,7 @@ impl Desk {
             requests: VecDeque::new(),
             next_request: 1,
             trades: Trades::default(),
+            notices: Notices::default(),
             comments: Vec::new(),
             waiting: BTreeSet::new(),
             asked: HashSet::new(),

@@ -77,6 +77,7 @@ fn load(desk: &mut Desk, table: Table, key: &str, value: &[u8]) -> Result<()> {
         Table::Refunds => desk.trades.restore_refund(parse(table, key, value)?),
         Table::Codes => drop(desk.trades.codes.insert(key.to_owned(), parse(table, key, value)?)),
         Table::Links => drop(desk.trades.links.insert(key.to_owned(), parse(table, key, value)?)),
+        Table::Notices => desk.notices.restore(parse(table, key, value)?),
         Table::State => match key {
             "clock" => desk.clock = parse(table, key, value)?,
             "faults" => desk.faults = parse(table, key, value)?,

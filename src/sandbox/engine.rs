@@ -32,6 +32,7 @@ impl Sandbox {
             // the order in which they were made.
             (effect, delay, self.0.store.as_ref().map(|store| store.submit_async(changes)))
         };
+        self.0.wake.notify_one();
         if let Some(stored) = stored
             && let Err(problem) = stored.done().await
         {

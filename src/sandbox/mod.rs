@@ -91,11 +91,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use once_cell::sync::OnceCell;
+use tokio::sync::Notify;
+
 pub use books::{Account, AccountBalance, Posting, Reason, Statement};
 pub use builder::Builder;
 pub use desk::{Settings, User};
 pub use fault::{Fault, FaultRule, When};
 pub use log::RequestRecord;
+pub use notices::{NoticeAttempt, NoticeFault, NoticeKind, NoticeRecord, Verdict};
 pub use packets::{Claim, PacketRecord};
 pub use paying::Payer;
 pub use server::Served;
@@ -125,6 +129,10 @@ struct Shared {
     store: Option<Store>,
     /// The address of the gateway once it is served.
     gateway: OnceLock<String>,
+    /// Posts notifications; made at the first one.
+    http: OnceCell<delivery::Http>,
+    /// Wakes what delivers by itself.
+    wake: Notify,
 }
 
 impl Sandbox {
@@ -154,7 +162,8 @@ impl Sandbox {
 
     fn with(desk: Desk, authority: Authority, store: Option<Store>) -> Self {
         let (desk, merchants) = (Mutex::new(desk), Mutex::default());
-        Self(Arc::new(Shared { desk, authority, merchants, store, gateway: OnceLock::new() }))
+        let (gateway, http, wake) = (OnceLock::new(), OnceCell::new(), Notify::new());
+        Self(Arc::new(Shared { desk, authority, merchants, store, gateway, http, wake }))
     }
 
     /// The entities that the sandbox made, ready to build clients from.
@@ -420,6 +429,7 @@ impl Sandbox {
         let changes = desk.take_changes();
         let stored = self.0.store.as_ref().map(|store| store.submit(changes));
         drop(desk);
+        self.0.wake.notify_one();
         if let Some(stored) = stored {
             stored.wait().map_err(|problem| failed("the sandbox's store", problem))?;
         }

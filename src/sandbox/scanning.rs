@@ -1,7 +1,6 @@
 //! A user scans a QR code: that of an order, or a static one, for which the
 //! merchant is asked.
 
-use super::delivery;
 use super::{Sandbox, refused};
 use crate::error::Result;
 use crate::pay::TradeType;
@@ -34,7 +33,8 @@ impl Sandbox {
         match self.read_code(code, openid.unwrap_or(SOMEBODY)).map_err(|problem| refused(problem, look))? {
             Read::Order(order) => Ok(*order),
             Read::Question { mch_id, url, body } => {
-                let (status, answer) = delivery::ask(&url, &body)
+                let (status, answer) = self
+                    .post(&url, &body, None)
                     .await
                     .map_err(|problem| refused(format!("{url} did not answer: {problem}"), look))?;
                 if status != 200 {

@@ -108,11 +108,15 @@ impl Sandbox {
             .map_err(|error| failed("a socket", error))?;
         let app = Router::new().fallback(message).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(self.clone());
         let app = app.into_make_service_with_connect_info::<PeerInfo>();
+        let for_courier = stopped.clone();
         let gateway_task = axum::serve(listener, app).with_graceful_shutdown(over(stopped.clone()));
         let console_task =
             axum::serve(console_socket, control::router(self.clone())).with_graceful_shutdown(over(stopped));
-        let tasks =
-            vec![tokio::spawn(async move { gateway_task.await }), tokio::spawn(async move { console_task.await })];
+        let tasks = vec![
+            tokio::spawn(async move { gateway_task.await }),
+            tokio::spawn(async move { console_task.await }),
+            tokio::spawn(self.clone().courier(for_courier)),
+        ];
         let served = Served { gateway, console, connections, stop, tasks };
         let _ = self.0.gateway.set(served.gateway());
         self.desk().h5_base = served.console();

@@ -11,7 +11,7 @@ use super::desk::{Change, Table};
 use super::failed;
 use crate::error::Result;
 
-const ALL: [Table; 10] = [
+const ALL: [Table; 11] = [
     Table::Settings,
     Table::Users,
     Table::Packets,
@@ -21,6 +21,7 @@ const ALL: [Table; 10] = [
     Table::Refunds,
     Table::Codes,
     Table::Links,
+    Table::Notices,
     Table::State,
 ];
 
@@ -40,6 +41,7 @@ fn definition(table: Table) -> Rows {
         Table::Refunds => "refunds",
         Table::Codes => "codes",
         Table::Links => "links",
+        Table::Notices => "notices",
         Table::State => "state",
     })
 }

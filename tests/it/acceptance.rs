@@ -78,7 +78,8 @@ async fn the_second_sandbox_serves_codes_and_queries() {
     let stage = official(Generation::Two);
     for (fen, coupons) in [(1, 0), (2, 1), (3, 2)] {
         let order = format!("M0000{fen}");
-        let payment = stage.client.send(&by_code(&order, fen, "134500000000000001")).await.unwrap();
+        let code = format!("13450000000000000{fen}");
+        let payment = stage.client.send(&by_code(&order, fen, &code)).await.unwrap();
         assert_eq!((payment.total_fee, payment.coupons.len()), (Fen::new(fen), coupons));
         let found = stage.client.send(&query::Order::new(number(&order))).await.unwrap();
         assert_eq!((found.trade_state, found.coupons.len()), (TradeState::Success, coupons));
@@ -120,16 +121,18 @@ async fn the_header_asks_for_what_goes_wrong() {
             ("auth_code", code),
         ]
     };
-    let ask = |order: &'static str| {
-        vec![("appid", app_id), ("mch_id", mch_id), ("nonce_str", "n"), ("out_trade_no", order)]
-    };
+    let ask =
+        |order: &'static str| vec![("appid", app_id), ("mch_id", mch_id), ("nonce_str", "n"), ("out_trade_no", order)];
     let (micropay, orderquery) = ("/xdc/apiv2sandbox/pay/micropay", "/xdc/apiv2sandbox/pay/orderquery");
     let (late, soon) = (Duration::from_millis(2_500), Duration::from_millis(1_500));
 
     let name = Some("MICROPAY_USERPAYING");
     let (answer, _) = case(&raw, micropay, &pay("M00001", "1", "134500000000000001"), &key, name).await;
     let field = |doc: &Doc, name: &str| doc.get(name).unwrap_or_default().to_owned();
-    assert_eq!((field(&answer, "err_code"), field(&answer, "err_code_des")), ("USERPAYING".into(), "需要输入密码".into()));
+    assert_eq!(
+        (field(&answer, "err_code"), field(&answer, "err_code_des")),
+        ("USERPAYING".into(), "需要输入密码".into())
+    );
     assert_eq!((field(&answer, "device_info"), field(&answer, "nonce_str")), ("sandbox".into(), "echo_me".into()));
     assert!(wire::verify(&answer, answer.get("sign").unwrap(), &Secret::new(key.as_str()), Digest::Md5));
     let mut states = vec![];

@@ -1,11 +1,13 @@
 //! All integration tests, in one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
+mod acceptance;
 mod bills;
 mod canned;
 mod client;
 mod config;
 mod control;
+mod courier;
 mod daily;
 mod directory;
 mod examples;
@@ -26,6 +28,7 @@ mod provision;
 mod raw;
 mod rules;
 mod served;
+mod shop;
 mod source;
 mod support;
 mod vectors;
