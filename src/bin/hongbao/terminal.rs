@@ -1,7 +1,7 @@
 //! Where results and words for people go.
 
 use std::fmt::Display;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
@@ -31,6 +31,16 @@ impl Terminal {
     /// A line for people.
     pub(crate) fn say(self, line: impl Display) {
         let _ = if self.json { writeln!(anstream::stderr(), "{line}") } else { writeln!(anstream::stdout(), "{line}") };
+    }
+
+    /// A fact for people, in a column of facts.
+    pub(crate) fn row(self, label: &str, value: impl Display) {
+        self.say(format_args!("{label:<10} {value}"));
+    }
+
+    /// Whether a person sees it now, and not later in a file.
+    pub(crate) fn is_seen(self) -> bool {
+        if self.json { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() }
     }
 
     /// A line for programs, if one reads.
