@@ -214,9 +214,7 @@ impl Reader<'_> {
         };
         let sub = SubMerchant::new(MchId::new(sub_mch_id).map_err(|error| wrong("sub_mch_id", error))?);
         match sub_app_id {
-            Some(app_id) => {
-                Ok(Some(sub.with_app_id(AppId::new(app_id).map_err(|error| wrong("sub_app_id", error))?)))
-            }
+            Some(app_id) => Ok(Some(sub.with_app_id(AppId::new(app_id).map_err(|error| wrong("sub_app_id", error))?))),
             None => Ok(Some(sub)),
         }
     }

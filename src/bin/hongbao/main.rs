@@ -1,10 +1,14 @@
-//! `hongbao`: WeChat Pay red packets in a terminal.
+//! `hongbao`: WeChat Pay in a terminal.
 
 mod config_file;
 mod demo;
 mod entities;
 mod failure;
+mod order;
+mod order_create;
+mod order_place;
 mod redpack;
+mod refund;
 mod sandbox;
 mod terminal;
 
@@ -16,7 +20,7 @@ use tracing_subscriber::EnvFilter;
 use failure::Failure;
 use terminal::Terminal;
 
-/// WeChat Pay (微信支付) red packets, and a sandbox to prove them.
+/// WeChat Pay (微信支付): red packets, orders, refunds, notifications and bills, and a sandbox to prove them.
 #[derive(Parser)]
 #[command(name = "hongbao", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Args {
@@ -44,6 +48,9 @@ enum Verb {
     /// Send a red packet (现金红包), or ask what became of one
     #[command(subcommand)]
     Redpack(redpack::Verb),
+    /// Place an order (订单), query, close or refund it
+    #[command(subcommand)]
+    Order(order::Verb),
 }
 
 impl Verb {
@@ -52,6 +59,7 @@ impl Verb {
             Self::Demo(args) => args.json,
             Self::Sandbox(args) => args.json,
             Self::Redpack(verb) => verb.json(),
+            Self::Order(verb) => verb.json(),
         }
     }
 
@@ -61,7 +69,7 @@ impl Verb {
         match self {
             Self::Demo(_) => "off",
             Self::Sandbox(_) => "warn",
-            Self::Redpack(_) => "warn,hongbao::client=off",
+            Self::Redpack(_) | Self::Order(_) => "warn,hongbao::client=off",
         }
     }
 }
@@ -89,6 +97,7 @@ fn run(args: Args) -> Result<(), Failure> {
             Verb::Demo(args) => demo::run(&args).await.map_err(Failure::into_unexpected),
             Verb::Sandbox(args) => sandbox::run(&args).await,
             Verb::Redpack(verb) => redpack::run(verb).await,
+            Verb::Order(verb) => order::run(verb).await,
         }
     })
 }

@@ -131,7 +131,8 @@ async fn send(args: &Send) -> Result<(), Failure> {
     }
     let packet = packet(args, &entity)?;
     let client = Client::new(&entity)?;
-    let sent = client.send(&packet).await.map_err(|error| args.source.failure(error).about(MCH_BILLNO, &packet.mch_billno))?;
+    let sent =
+        client.send(&packet).await.map_err(|error| args.source.failure(error).about(MCH_BILLNO, &packet.mch_billno))?;
     let mut result = json!(sent);
     result["outcome"] = json!("accepted");
     result["mch_id"] = json!(entity.mch_id());
@@ -195,7 +196,8 @@ async fn query(args: &Query) -> Result<(), Failure> {
     let terminal = Terminal::new(args.json);
     let client = Client::new(&args.source.entity()?)?;
     let request = query::RedPacket { mch_billno: args.bill_no.clone() };
-    let found = client.send(&request).await.map_err(|error| args.source.failure(error).about(MCH_BILLNO, &args.bill_no))?;
+    let found =
+        client.send(&request).await.map_err(|error| args.source.failure(error).about(MCH_BILLNO, &args.bill_no))?;
     let mut result = json!(found);
     result["outcome"] = json!("found");
     terminal.result(&result);
