@@ -3,12 +3,13 @@
 use std::fmt::Display;
 
 use hongbao::{ErrorKind, Outcome};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-/// A failure, and the number of the packet, order or refund that it is about.
+/// A failure, and what is known of it beside: above all the number of the packet,
+/// order or refund that it is about.
 pub(crate) struct Failure {
     cause: Cause,
-    number: Option<(&'static str, String)>,
+    facts: Map<String, Value>,
     hint: Option<String>,
 }
 
@@ -30,7 +31,6 @@ enum Cause {
     Judged {
         verdict: &'static str,
         error: hongbao::Error,
-        facts: Value,
     },
     Unexpected(String),
 }
@@ -52,10 +52,9 @@ impl Failure {
         Self::of(Cause::Question(error))
     }
 
-    /// A notification or a file that is not what it should be: in two words, why,
-    /// and what is known of it.
-    pub(crate) fn judged(verdict: &'static str, error: hongbao::Error, facts: Value) -> Self {
-        Self::of(Cause::Judged { verdict, error, facts })
+    /// A notification or a file that is not what it should be, and why in two words.
+    pub(crate) fn judged(verdict: &'static str, error: hongbao::Error) -> Self {
+        Self::of(Cause::Judged { verdict, error })
     }
 
     /// Something came out otherwise than it must.
@@ -64,7 +63,7 @@ impl Failure {
     }
 
     fn of(cause: Cause) -> Self {
-        Self { cause, number: None, hint: None }
+        Self { cause, facts: Map::new(), hint: None }
     }
 
     /// For a story in which nothing may fail on its own account.
@@ -74,7 +73,15 @@ impl Failure {
 
     /// Names the number under which to ask, as in `mch_billno`.
     pub(crate) fn about(mut self, field: &'static str, number: impl Display) -> Self {
-        self.number = Some((field, number.to_string()));
+        self.facts.insert(field.to_owned(), json!(number.to_string()));
+        self
+    }
+
+    /// What else is known, for programs.
+    pub(crate) fn with(mut self, facts: Value) -> Self {
+        if let Value::Object(facts) = facts {
+            self.facts.extend(facts);
+        }
         self
     }
 
@@ -134,17 +141,11 @@ impl Failure {
             Cause::Usage { problem, next_step } | Cause::NotNow { problem, next_step } => json!({
                 "outcome": word(Outcome::NotSent), "code": null, "error": problem, "next_step": next_step,
             }),
-            Cause::Judged { verdict, error, facts } => {
-                let mut object = error_json(error, &verdict.replace(' ', "_"));
-                if let (Value::Object(object), Value::Object(facts)) = (&mut object, facts) {
-                    object.extend(facts.clone());
-                }
-                object
-            }
+            Cause::Judged { verdict, error } => error_json(error, &verdict.replace(' ', "_")),
             Cause::Unexpected(problem) => json!({ "outcome": "failed", "error": problem }),
         };
-        if let Some((field, number)) = &self.number {
-            object[*field] = json!(number);
+        if let Value::Object(object) = &mut object {
+            object.extend(self.facts.clone());
         }
         object
     }

@@ -4,6 +4,8 @@ mod config_file;
 mod demo;
 mod entities;
 mod failure;
+mod input;
+mod notify;
 mod order;
 mod order_create;
 mod order_place;
@@ -51,6 +53,9 @@ enum Verb {
     /// Place an order (订单), query, close or refund it
     #[command(subcommand)]
     Order(order::Verb),
+    /// Look into a notification (通知) that WeChat sent
+    #[command(subcommand)]
+    Notify(notify::Verb),
 }
 
 impl Verb {
@@ -60,6 +65,7 @@ impl Verb {
             Self::Sandbox(args) => args.json,
             Self::Redpack(verb) => verb.json(),
             Self::Order(verb) => verb.json(),
+            Self::Notify(verb) => verb.json(),
         }
     }
 
@@ -69,7 +75,7 @@ impl Verb {
         match self {
             Self::Demo(_) => "off",
             Self::Sandbox(_) => "warn",
-            Self::Redpack(_) | Self::Order(_) => "warn,hongbao::client=off",
+            Self::Redpack(_) | Self::Order(_) | Self::Notify(_) => "warn,hongbao::client=off",
         }
     }
 }
@@ -98,6 +104,7 @@ fn run(args: Args) -> Result<(), Failure> {
             Verb::Sandbox(args) => sandbox::run(&args).await,
             Verb::Redpack(verb) => redpack::run(verb).await,
             Verb::Order(verb) => order::run(verb).await,
+            Verb::Notify(verb) => notify::run(verb).await,
         }
     })
 }
