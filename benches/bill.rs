@@ -34,6 +34,9 @@ fn main() {
         println!("{} KiB", peak().unwrap_or_default());
         return;
     }
+    if !arguments.iter().any(|argument| argument == "--list") {
+        bill(); // not in the midst of the table
+    }
     divan::main();
     if !arguments.iter().any(|argument| matches!(argument.as_str(), "--test" | "--list")) {
         for (name, bytes) in [("plain", &bill().plain), ("gzip", &bill().gzip)] {

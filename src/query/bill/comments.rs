@@ -1,6 +1,6 @@
 //! Comments of buyers (订单评价) of `POST /billcommentsp/batchquerycomment`.
 //!
-//! Official page: pay.weixin.qq.com, chapter 9_17, read 2026-11.
+//! After the official page and what other SDKs expect of it.
 
 use serde::Serialize;
 
@@ -9,8 +9,8 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::wire::{Progress, Sheet, looks_like_xml};
 
-const TIME: &str = "评论时间";
-const STARS: &str = "评论星级";
+const TIME: &str = "time";
+const STARS: &str = "stars";
 
 /// Reads comments (订单评价), their values with or without back-ticks.
 ///
@@ -125,12 +125,12 @@ impl Sheet for Comments {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Comment<'a> {
-    /// When it was written (评论时间).
+    /// When it was written.
     pub time: Timestamp,
-    /// WeChat's number of the order (支付订单号).
+    /// WeChat's number of the order.
     pub transaction_id: &'a str,
-    /// One to five stars (评论星级).
+    /// One to five stars.
     pub stars: u8,
-    /// What was written (评论内容).
+    /// What was written.
     pub text: &'a str,
 }

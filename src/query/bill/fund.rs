@@ -1,11 +1,12 @@
 //! The fund bill (资金账单) of `POST /pay/downloadfundflow`.
 //!
-//! Official page: pay.weixin.qq.com, chapter 9_18, read 2026-11.
+//! After the official page and what other SDKs expect of it.
 
 use serde::Serialize;
 
+use super::columns::{Cells, Column, Header};
 use super::other::Other;
-use super::table::{Cells, Column, Header, Layout, Table};
+use super::table::{Layout, Table};
 use super::totals::{Difference, Totals};
 use crate::clock::Timestamp;
 use crate::error::Result;

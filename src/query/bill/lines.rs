@@ -207,3 +207,150 @@ impl Lines {
         self.line = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::*;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(vec![], Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Lines with their numbers, in pieces of the given size.
+    fn read(mut lines: Lines, bytes: &[u8], size: usize) -> Result<Vec<(u64, String)>> {
+        let mut pieces = bytes.chunks(size);
+        let mut found = vec![];
+        loop {
+            match lines.advance()? {
+                Found::Line => found.push((lines.place.line, lines.line().unwrap().to_owned())),
+                Found::End => return Ok(found),
+                Found::NeedBytes => match pieces.next() {
+                    Some(piece) => lines.feed(piece)?,
+                    None => lines.end(),
+                },
+            }
+            assert!(lines.input.text().len() <= MAX_LINE + 2 * 32 * 1024 + size);
+        }
+    }
+
+    fn both_ways(text: &[u8], check: impl Fn(Result<Vec<(u64, String)>>)) {
+        let packed = gzip(text);
+        let (first, second) = text.split_at(text.len() / 2);
+        let in_two = [gzip(first), gzip(second)].concat();
+        for size in (1..12).chain([100, usize::MAX / 2]) {
+            let size = size.min(text.len() + 1000);
+            check(read(Lines::new("test"), text, size));
+            check(read(Lines::new("test"), &packed, size));
+            check(read(Lines::new("test"), &in_two, size));
+        }
+    }
+
+    #[test]
+    fn lines_come_without_mark_and_ends() {
+        let numbered = |lines: &[(u64, &str)]| -> Vec<_> { lines.iter().map(|(n, l)| (*n, (*l).to_owned())).collect() };
+        for (text, lines) in [
+            ("", numbered(&[])),
+            ("\u{feff}", numbered(&[])),
+            ("\r\n", numbered(&[])),
+            ("\u{feff}列名,b\r\n`一\r\n", numbered(&[(1, "列名,b"), (2, "`一")])),
+            ("列名\n\n\r\n`一", numbered(&[(1, "列名"), (4, "`一")])),
+            ("a\r\r\n\u{feff}b\n\r", numbered(&[(1, "a\r"), (2, "\u{feff}b")])),
+            ("a", numbered(&[(1, "a")])),
+        ] {
+            both_ways(text.as_bytes(), |found| assert_eq!(found.unwrap(), lines, "{text:?}"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_at_its_line() {
+        for (bytes, message) in [
+            (&b"a\nb\xffc\n"[..], "test, line 2: not UTF-8"),
+            (b"a\n\xe4\xbd", "test, line 2: not UTF-8"),
+            (b"a\n\xe4\xbdb", "test, line 2: not UTF-8"),
+        ] {
+            both_ways(bytes, |found| assert_eq!(found.unwrap_err().to_string(), message));
+        }
+    }
+
+    #[test]
+    fn a_line_has_a_longest_length() {
+        let longest = format!("a\n{}\nb", "x".repeat(MAX_LINE));
+        let longer = format!("a\n{}\nb", "x".repeat(MAX_LINE + 1));
+        for size in [1000, 200_000] {
+            assert_eq!(read(Lines::new("test"), longest.as_bytes(), size).unwrap().len(), 3);
+            let refused = read(Lines::new("test"), longer.as_bytes(), size).unwrap_err();
+            assert_eq!(refused.to_string(), "test, line 2: longer than 64 KiB: this is no bill");
+        }
+    }
+
+    /// Many mebibytes; `read` asserts that little of them is held.
+    #[test]
+    fn bombs_are_read_in_slices() {
+        for (byte, times, refused) in [(0, 100, true), (b'\n', 5, false)] {
+            let bomb = gzip(&vec![byte; 1 << 20]).repeat(times);
+            assert_eq!(read(Lines::new("bomb"), &bomb, 64 * 1024).is_err(), refused);
+        }
+    }
+
+    #[test]
+    fn damage_is_noticed() {
+        let packed = gzip("a\nb\n".repeat(100).as_bytes());
+        for length in 2..packed.len() {
+            let cut = read(Lines::new("test"), &packed[..length], 7).unwrap_err();
+            assert!(cut.to_string().contains("cut off"), "{cut}");
+        }
+        let mut damaged = packed.clone();
+        let at = damaged.len() - 6;
+        damaged[at] ^= 1;
+        assert!(read(Lines::new("test"), &damaged, 7).unwrap_err().to_string().contains("damaged"));
+        let followed = [&*packed, b"<xml>"].concat();
+        assert!(read(Lines::new("test"), &followed, 7).is_err());
+    }
+
+    #[test]
+    fn a_promised_digest_is_checked() {
+        let text = b"abc"; // FIPS 180-4 has its digest
+        let sha = "a9993e364706816aba3e25717850c26c9cd0d89d";
+        let promised = |header: &str| {
+            let mut lines = Lines::new("test");
+            lines.expect_digest(header).unwrap();
+            lines
+        };
+        let packed = gzip(text);
+        for (header, fits) in [
+            (format!("SHA={sha}"), true),
+            (format!("sha={}", sha.to_uppercase()), true),
+            (format!("MD5=00, SHA-1={sha}"), true),
+            ("MD5=00".to_owned(), true),
+            (String::new(), true),
+            (format!("SHA={sha}0"), false),
+            ("SHA=".to_owned(), false),
+        ] {
+            assert_eq!(read(promised(&header), text, 2).is_ok(), fits, "{header}");
+            assert_eq!(read(promised(&header), &packed, 2).is_ok(), fits, "{header}");
+        }
+        let of_packed = read(promised("SHA=0"), &packed, 100).unwrap_err().to_string();
+        let sha_of_packed = of_packed.split_once("it is ").unwrap().1.split_once(" as it came").unwrap().0;
+        assert!(read(promised(&format!("SHA={sha_of_packed}")), &packed, 2).is_ok());
+        let mut late = Lines::new("test");
+        late.feed(b"a").unwrap();
+        assert!(late.expect_digest("SHA=0").is_err());
+    }
+
+    #[test]
+    fn nothing_comes_after_the_end() {
+        let mut lines = Lines::new("test");
+        lines.feed(b"a").unwrap();
+        lines.end();
+        assert_eq!(lines.feed(b"b").unwrap_err().kind(), ErrorKind::Invalid);
+        assert_eq!((lines.advance().unwrap(), lines.line()), (Found::Line, Some("a")));
+        assert_eq!((lines.advance().unwrap(), lines.line()), (Found::End, None));
+        assert_eq!(lines.advance().unwrap(), Found::End);
+    }
+}

@@ -71,6 +71,7 @@ macro_rules! borrowed_enum {
     };
 }
 
+mod columns;
 mod comments;
 mod fund;
 mod lines;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::table::{Cells, Header};
+use super::columns::{Cells, Header};
 
 #[derive(Clone, Copy)]
 pub(super) struct Other<'a> {

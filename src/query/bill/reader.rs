@@ -29,7 +29,7 @@ pub struct Reader<R, S> {
 }
 
 impl<R: Read, S: Sheet> Reader<R, S> {
-    /// Reads `from` its present place to its end. It wants no buffer.
+    /// Reads `from` from where it stands to its end. It needs no buffer of its own.
     pub fn new(from: R, sheet: S) -> Self {
         Self { from, sheet, piece: vec![0; PIECE] }
     }
@@ -56,6 +56,7 @@ impl<R: Read, S: Sheet> Reader<R, S> {
     }
 
     /// The table, for what it knows beside its rows.
+    #[must_use]
     pub fn sheet(&self) -> &S {
         &self.sheet
     }

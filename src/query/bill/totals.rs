@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::columns::{Cells, Column, Header};
 use super::lines::excerpt;
-use super::table::{Cells, Column, Header};
 use crate::error::Result;
 use crate::money::{Fen, InvalidAmount, MilliFen};
 

@@ -1,12 +1,13 @@
 //! The trade bill (交易账单, 对账单) of `POST /pay/downloadbill`.
 //!
-//! Official pages: pay.weixin.qq.com, chapter 9_6 and the description of the
-//! bill, as of 2016 to 2025, read 2026-11; and a real file published with an SDK.
+//! After the official pages of 2016 to 2025 (the bill, and the description of
+//! its columns) and a real file that is published in an SDK's tests.
 
 use serde::Serialize;
 
+use super::columns::{Cells, Column, Header};
 use super::other::Other;
-use super::table::{Cells, Column, Header, Layout, Table};
+use super::table::{Layout, Table};
 use super::totals::{Difference, Totals};
 use crate::clock::Timestamp;
 use crate::error::Result;

@@ -39,7 +39,8 @@ impl Unpack {
     }
 
     /// Digests all bytes from here on, packed and unpacked: nobody says which
-    /// of both are meant. It costs as much as reading them.
+    /// of both are meant. Not without a promise: it takes a third as long as all
+    /// the rest, and longer where the processor has no instructions for it.
     pub(super) fn promise(&mut self, sha: &str) {
         self.promised = Some(Promised { sha: sha.to_owned(), received: Sha1::new(), unpacked: Sha1::new() });
     }
@@ -78,22 +79,18 @@ impl Unpack {
         self.text.whole.drain(..length);
     }
 
-    /// Whether the text ends because what follows is none.
+    /// Whether the text stops where it does because what follows is not UTF-8.
     pub(super) fn broken(&self) -> bool {
-        self.text.broken || self.ended && matches!(self.source, Source::Plain) && !self.text.partial.is_empty()
+        self.text.broken
     }
 
     /// Makes more text of the bytes that are there.
     pub(super) fn more(&mut self) -> io::Result<More> {
         let Source::Gzip(packed) = &mut self.source else {
-            return Ok(if self.ended { More::End } else { More::NeedBytes });
+            return Ok(if self.ended { self.text.end() } else { More::NeedBytes });
         };
         match packed.decoder.read(&mut packed.piece) {
-            Ok(0) => {
-                // No character of a bill is the last one's half.
-                self.text.broken |= !self.text.partial.is_empty();
-                Ok(More::End)
-            }
+            Ok(0) => Ok(self.text.end()),
             Ok(length) => {
                 let bytes = packed.piece.get(..length).unwrap_or_default();
                 if let Some(promised) = &mut self.promised {
@@ -203,6 +200,12 @@ struct Text {
 }
 
 impl Text {
+    /// Nothing follows, so half a character stays half.
+    fn end(&mut self) -> More {
+        self.broken |= !self.partial.is_empty();
+        More::End
+    }
+
     fn push(&mut self, mut bytes: &[u8]) {
         while let ([_, ..], [first, rest @ ..]) = (&*self.partial, bytes) {
             self.partial.push(*first);
