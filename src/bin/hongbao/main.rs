@@ -1,5 +1,8 @@
 //! `hongbao`: WeChat Pay in a terminal.
 
+mod bill;
+mod bill_output;
+mod bill_rows;
 mod config_file;
 mod demo;
 mod entities;
@@ -56,6 +59,9 @@ enum Verb {
     /// Look into a notification (通知) that WeChat sent
     #[command(subcommand)]
     Notify(notify::Verb),
+    /// Fetch a bill (账单), or show one
+    #[command(subcommand)]
+    Bill(bill::Verb),
 }
 
 impl Verb {
@@ -66,6 +72,7 @@ impl Verb {
             Self::Redpack(verb) => verb.json(),
             Self::Order(verb) => verb.json(),
             Self::Notify(verb) => verb.json(),
+            Self::Bill(verb) => verb.json(),
         }
     }
 
@@ -75,7 +82,7 @@ impl Verb {
         match self {
             Self::Demo(_) => "off",
             Self::Sandbox(_) => "warn",
-            Self::Redpack(_) | Self::Order(_) | Self::Notify(_) => "warn,hongbao::client=off",
+            Self::Redpack(_) | Self::Order(_) | Self::Notify(_) | Self::Bill(_) => "warn,hongbao::client=off",
         }
     }
 }
@@ -105,6 +112,7 @@ fn run(args: Args) -> Result<(), Failure> {
             Verb::Redpack(verb) => redpack::run(verb).await,
             Verb::Order(verb) => order::run(verb).await,
             Verb::Notify(verb) => notify::run(verb).await,
+            Verb::Bill(verb) => bill::run(verb).await,
         }
     })
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::entities::Source;
 use crate::failure::Failure;
 use crate::input;
-use crate::terminal::{BAD, GOOD, NUMBER, QUIET, Terminal};
+use crate::terminal::{BAD, GOOD, NUMBER, QUIET, Terminal, harmless};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Verb {
@@ -91,7 +91,7 @@ async fn verify(args: &Verify) -> Result<(), Failure> {
             Ok(fen) if name.ends_with("_fee") => format!(", {} yuan", Fen::new(fen)),
             _ => String::new(),
         };
-        terminal.say(format_args!("  {name:<22} {NUMBER}{value}{NUMBER:#}{yuan}"));
+        terminal.say(format_args!("  {name:<22} {NUMBER}{}{NUMBER:#}{yuan}", harmless(value)));
     }
     let judged = judge(args, kind, &client, &body, &fields).await;
     let answer = match &judged {

@@ -9,7 +9,7 @@ use crate::entities::Source;
 use crate::failure::Failure;
 use crate::order_create::{self, Create};
 use crate::refund::{self, Refund, Refunds};
-use crate::terminal::{GOOD, MONEY, NUMBER, Terminal};
+use crate::terminal::{GOOD, MONEY, NUMBER, Terminal, harmless};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Verb {
@@ -181,7 +181,7 @@ fn table(terminal: Terminal, found: &OrderFound) {
         terminal.row("way", way);
     }
     if let Some(text) = &found.attach {
-        terminal.row("attach", text);
+        terminal.row("attach", harmless(text));
     }
 }
 

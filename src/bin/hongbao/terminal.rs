@@ -1,5 +1,6 @@
 //! Where results and words for people go.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
 
@@ -53,5 +54,14 @@ impl Terminal {
     /// A failure, for people.
     pub(crate) fn complain(headline: impl Display, report: impl Display) {
         let _ = writeln!(anstream::stderr(), "{BAD}{headline}{BAD:#}: {report}");
+    }
+}
+
+/// A text that somebody else wrote, without what would move the cursor.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) {
+        Cow::Owned(text.replace(char::is_control, "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
     }
 }
