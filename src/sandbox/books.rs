@@ -13,7 +13,8 @@ use crate::money::Fen;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Account {
-    /// Where top-ups come from; its balance is below zero by all that exists.
+    /// Where money comes from, by top-ups and from users' banks; its balance is
+    /// below zero by all that exists.
     World,
     /// A merchant's account (商户账户).
     Merchant(String),
@@ -21,6 +22,10 @@ pub enum Account {
     Transit(String),
     /// A user's change (零钱), by openid.
     User(String),
+    /// A merchant's refunds that are on their way to users.
+    Refunds(String),
+    /// The platform, which takes fees (手续费).
+    Platform,
 }
 
 impl fmt::Display for Account {
@@ -30,6 +35,8 @@ impl fmt::Display for Account {
             Self::Merchant(mch_id) => write!(f, "merchant {mch_id}"),
             Self::Transit(mch_id) => write!(f, "unopened packets of {mch_id}"),
             Self::User(openid) => write!(f, "user {openid}"),
+            Self::Refunds(mch_id) => write!(f, "refunds under way of {mch_id}"),
+            Self::Platform => f.write_str("platform"),
         }
     }
 }
@@ -50,8 +57,9 @@ pub struct Posting {
     pub amount: Fen,
     /// Why.
     pub reason: Reason,
-    /// The bill it belongs to, if any.
-    pub mch_billno: Option<String>,
+    /// The merchant's number that it belongs to, if any.
+    #[serde(rename = "mch_billno")]
+    pub number: Option<String>,
 }
 
 /// Why money moved.
@@ -67,6 +75,24 @@ pub enum Reason {
     Received,
     /// Nobody opened it in time.
     Refunded,
+    /// A user's bank paid for an order.
+    Charged,
+    /// A user paid an order (交易).
+    Paid,
+    /// A coupon paid a part of an order, or got it back.
+    Coupon,
+    /// The platform's fee (手续费).
+    Fee,
+    /// The platform's fee came back with a refund.
+    FeeReturned,
+    /// A refund was taken from the merchant (退款).
+    RefundTaken,
+    /// A refund reached the user.
+    RefundPaid,
+    /// A refund was closed, and the merchant has its money again.
+    RefundClosed,
+    /// A payment by code was undone (撤销).
+    Reversed,
 }
 
 /// All balances.
@@ -94,7 +120,7 @@ impl Books {
         to: Account,
         amount: Fen,
         reason: Reason,
-        mch_billno: Option<&str>,
+        number: Option<&str>,
     ) -> Option<Posting> {
         let left = self.balance(&from).checked_sub(amount)?;
         let there = self.balance(&to).checked_add(amount)?;
@@ -104,7 +130,7 @@ impl Books {
         self.balances.insert(from.clone(), left);
         self.balances.insert(to.clone(), there);
         self.next += 1;
-        Some(Posting { id: self.next, at, from, to, amount, reason, mch_billno: mch_billno.map(str::to_owned) })
+        Some(Posting { id: self.next, at, from, to, amount, reason, number: number.map(str::to_owned) })
     }
 
     /// Takes over a posting of an earlier start.
@@ -123,7 +149,7 @@ impl Books {
 pub struct Statement {
     /// Every account that ever had money.
     pub accounts: Vec<AccountBalance>,
-    /// All that was ever topped up.
+    /// All that ever came in, by top-ups and from users' banks.
     pub topped_up: Fen,
     /// Money of merchants.
     pub with_merchants: Fen,
@@ -134,7 +160,13 @@ pub struct Statement {
     /// The unopened rest of all packets that are out, counted from the packets
     /// themselves.
     pub owed_to_packets: Fen,
-    /// Whether what was topped up is all there, and packets and accounts agree.
+    /// Money of refunds that are on their way.
+    pub refunds_in_transit: Fen,
+    /// The same, counted from the refunds themselves.
+    pub owed_to_refunds: Fen,
+    /// Fees of the platform.
+    pub with_platform: Fen,
+    /// Whether what came in is all there, and packets, refunds and accounts agree.
     pub balanced: bool,
 }
 
@@ -149,7 +181,7 @@ pub struct AccountBalance {
 }
 
 impl Statement {
-    pub(crate) fn of(books: &Books, owed_to_packets: Fen) -> Self {
+    pub(crate) fn of(books: &Books, owed_to_packets: Fen, owed_to_refunds: Fen) -> Self {
         let sum = |wanted: fn(&Account) -> bool| {
             let amounts = books.balances().filter(|(account, _)| wanted(account)).map(|(_, fen)| fen);
             Fen::checked_sum(amounts).unwrap_or_default()
@@ -158,7 +190,9 @@ impl Statement {
         let with_merchants = sum(|account| matches!(account, Account::Merchant(_)));
         let in_transit = sum(|account| matches!(account, Account::Transit(_)));
         let with_users = sum(|account| matches!(account, Account::User(_)));
-        let all = Fen::checked_sum([world, with_merchants, in_transit, with_users]);
+        let refunds_in_transit = sum(|account| matches!(account, Account::Refunds(_)));
+        let with_platform = sum(|account| matches!(account, Account::Platform));
+        let all = Fen::checked_sum([world, with_merchants, in_transit, with_users, refunds_in_transit, with_platform]);
         Self {
             accounts: books
                 .balances()
@@ -169,7 +203,10 @@ impl Statement {
             in_transit,
             with_users,
             owed_to_packets,
-            balanced: all == Some(Fen::ZERO) && in_transit == owed_to_packets,
+            refunds_in_transit,
+            owed_to_refunds,
+            with_platform,
+            balanced: all == Some(Fen::ZERO) && in_transit == owed_to_packets && refunds_in_transit == owed_to_refunds,
         }
     }
 }
@@ -182,8 +219,13 @@ impl fmt::Display for Statement {
         let verdict = if self.balanced { "balanced to the fen" } else { "NOT BALANCED" };
         write!(
             f,
-            "topped up {} = merchants {} + unopened {} + users {}: {verdict}",
-            self.topped_up, self.with_merchants, self.in_transit, self.with_users
+            "came in {} = merchants {} + unopened {} + refunds {} + users {} + platform {}: {verdict}",
+            self.topped_up,
+            self.with_merchants,
+            self.in_transit,
+            self.refunds_in_transit,
+            self.with_users,
+            self.with_platform
         )
     }
 }
@@ -207,7 +249,8 @@ mod tests {
         assert!(!post(&north, &north, 1));
         assert!(post(&north, &alice, 100));
         assert_eq!(books.balance(&alice), Fen::new(100));
-        assert!(Statement::of(&books, Fen::ZERO).balanced);
-        assert!(!Statement::of(&books, Fen::new(1)).balanced);
+        assert!(Statement::of(&books, Fen::ZERO, Fen::ZERO).balanced);
+        assert!(!Statement::of(&books, Fen::new(1), Fen::ZERO).balanced);
+        assert!(!Statement::of(&books, Fen::ZERO, Fen::new(1)).balanced);
     }
 }

@@ -3,6 +3,8 @@
 //! Amounts are whole fen, times are milliseconds since 1970 (UTC). Every error
 //! is `{"error": …, "next_step": …}` with a status of 4xx.
 
+mod trades;
+
 use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
@@ -34,6 +36,7 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
         .route("/api/books", get(books))
         .route("/api/postings", get(postings))
         .route("/api/requests", get(requests))
+        .merge(trades::routes())
         .fallback(unknown)
         .with_state(sandbox)
 }
@@ -145,6 +148,7 @@ async fn user(State(sandbox): State<Sandbox>, Path(openid): Path<String>) -> Ans
     let user = sandbox.user(&openid).ok_or_else(|| missing(format!("{openid} was never seen")))?;
     Ok(Json(json!({
         "openid": openid, "app_id": user.app_id, "risk_blocked": user.risk_blocked,
+        "asks_password": user.asks_password,
         "balance": sandbox.received(&openid),
     })))
 }
@@ -154,11 +158,15 @@ struct PutUser {
     app_id: String,
     #[serde(default)]
     risk_blocked: bool,
+    asks_password: Option<bool>,
 }
 
 async fn put_user(State(sandbox): State<Sandbox>, Path(openid): Path<String>, bytes: axum::body::Bytes) -> Answer {
-    let PutUser { app_id, risk_blocked } = body(&bytes)?;
+    let PutUser { app_id, risk_blocked, asks_password } = body(&bytes)?;
     sandbox.set_user(&openid, &app_id, risk_blocked)?;
+    if let Some(asks_password) = asks_password {
+        sandbox.set_asks_password(&openid, &app_id, asks_password)?;
+    }
     user(State(sandbox), Path(openid)).await
 }
 

@@ -1,6 +1,6 @@
 //! The state of the sandbox: entities, users, packets, money, time.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,9 @@ use super::clock::SandboxClock;
 use super::fault::Faults;
 use super::log::RequestRecord;
 use super::packets::PacketRecord;
+use super::query_comments::CommentRecord;
 use super::quota::Quotas;
+use super::trades::Trades;
 use crate::clock::Timestamp;
 use crate::money::Fen;
 use crate::redpack::limits;
@@ -53,6 +55,25 @@ pub struct Settings {
     /// Whether a query for an unknown number answers in the older form,
     /// `FAIL` with `SYSTEMERROR`, instead of `NOT_FOUND`.
     pub not_found_as_system_error: bool,
+    /// The platform's fee on payments, in ten-thousandths.
+    pub fee_rate: u32,
+    /// Above this amount, in fen, a payment by code asks for the password.
+    pub password_above: Fen,
+    /// Whether the merchant has the product H5, without which there is no `mweb_url`.
+    pub h5_granted: bool,
+    /// Whether a NATIVE order needs a `product_id`.
+    pub native_needs_product_id: bool,
+    /// How many seconds after it was placed an order can be closed.
+    pub close_after_seconds: u64,
+    /// Whether closing an unknown order succeeds.
+    pub close_unknown_succeeds: bool,
+    /// Where refunds are told that name no address themselves (退款配置).
+    pub refund_notify_url: String,
+    /// What is asked when somebody scans a static code (支付回调URL).
+    pub native_callback_url: String,
+    /// The page that H5 orders must come from, as the browser's `Referer` begins;
+    /// any if empty.
+    pub h5_referer: String,
 }
 
 impl Default for Settings {
@@ -68,6 +89,15 @@ impl Default for Settings {
             merchant_day_amount: limits::MERCHANT_DAY.fen(),
             sub_merchants: Vec::new(),
             not_found_as_system_error: false,
+            fee_rate: 60,
+            password_above: Fen::new(100_000),
+            h5_granted: true,
+            native_needs_product_id: true,
+            close_after_seconds: 0,
+            close_unknown_succeeds: false,
+            refund_notify_url: String::new(),
+            native_callback_url: String::new(),
+            h5_referer: String::new(),
         }
     }
 }
@@ -80,6 +110,9 @@ pub struct User {
     pub app_id: String,
     /// Whether risk control stops packets to this user.
     pub risk_blocked: bool,
+    /// Whether a payment by code asks this user for the password.
+    #[serde(default)]
+    pub asks_password: bool,
 }
 
 /// A row that must be on disk before an answer goes out.
@@ -98,6 +131,12 @@ pub(crate) enum Table {
     Packets,
     Postings,
     Requests,
+    Orders,
+    Refunds,
+    /// Payment codes that users show.
+    Codes,
+    /// Short links.
+    Links,
     /// Clock, faults and counters, one row each.
     State,
 }
@@ -119,6 +158,17 @@ pub(crate) struct Desk {
     pub(super) quotas: Quotas,
     pub(super) requests: VecDeque<RequestRecord>,
     pub(super) next_request: u64,
+    pub(super) trades: Trades,
+    pub(super) comments: Vec<CommentRecord>,
+    /// Payments by code that wait for a password, and until when.
+    pub(super) waiting: BTreeSet<(Timestamp, String)>,
+    /// Orders whose payer was asked about once.
+    pub(super) asked: HashSet<String>,
+    /// How many numbers that look random were made so far.
+    pub(super) numbers: u64,
+    pub(super) nonces: u64,
+    /// Where the page of H5 orders is.
+    pub(super) h5_base: String,
     /// Settings from the store, until their entities are enrolled.
     pub(super) loaded_settings: HashMap<String, Settings>,
     changes: Vec<Change>,
@@ -142,6 +192,13 @@ impl Desk {
             quotas: Quotas::default(),
             requests: VecDeque::new(),
             next_request: 1,
+            trades: Trades::default(),
+            comments: Vec::new(),
+            waiting: BTreeSet::new(),
+            asked: HashSet::new(),
+            numbers: 0,
+            nonces: 0,
+            h5_base: "https://wx.tenpay.com".to_owned(),
             loaded_settings: HashMap::new(),
             changes: Vec::new(),
             durable,
@@ -171,7 +228,19 @@ impl Desk {
         reason: Reason,
         number: Option<&str>,
     ) -> bool {
-        let at = self.now();
+        self.pay_at(self.now(), from, to, amount, reason, number)
+    }
+
+    /// The same, written down for an earlier moment.
+    pub(super) fn pay_at(
+        &mut self,
+        at: Timestamp,
+        from: Account,
+        to: Account,
+        amount: Fen,
+        reason: Reason,
+        number: Option<&str>,
+    ) -> bool {
         let Some(posting) = self.books.post(at, from, to, amount, reason, number) else { return false };
         self.change(Table::Postings, format!("{:016}", posting.id), Some(&posting));
         self.postings.push(posting);
@@ -183,7 +252,7 @@ impl Desk {
         if let Some(user) = self.users.get(openid) {
             return user.clone();
         }
-        let user = User { app_id: app_id.to_owned(), risk_blocked: false };
+        let user = User { app_id: app_id.to_owned(), risk_blocked: false, asks_password: false };
         self.put_user(openid, user.clone());
         user
     }
@@ -225,6 +294,6 @@ impl Desk {
     /// The books now.
     pub(crate) fn statement(&self) -> Statement {
         let owed = Fen::checked_sum(self.packets.values().map(PacketRecord::unopened)).unwrap_or_default();
-        Statement::of(&self.books, owed)
+        Statement::of(&self.books, owed, self.trades.under_way())
     }
 }

@@ -32,6 +32,8 @@ pub(super) fn open(directory: &Path) -> Result<Sandbox> {
     let mut desk = Desk::new(SandboxClock::Ahead(0), 0, true);
     let store = Store::open(&directory.join("sandbox.redb"), |table, key, value| load(&mut desk, table, key, value))?;
     desk.finish_loading();
+    desk.trades.finish_loading();
+    desk.await_passwords_again();
     let mut settings = std::mem::take(&mut desk.loaded_settings);
     let sandbox = Sandbox::with(desk, authority(directory)?, Some(store));
     issue_first(directory, &sandbox)?;
@@ -71,9 +73,15 @@ fn load(desk: &mut Desk, table: Table, key: &str, value: &[u8]) -> Result<()> {
             desk.next_request = record.id + 1;
             desk.requests.push_back(record);
         }
+        Table::Orders => desk.trades.restore_order(parse(table, key, value)?),
+        Table::Refunds => desk.trades.restore_refund(parse(table, key, value)?),
+        Table::Codes => drop(desk.trades.codes.insert(key.to_owned(), parse(table, key, value)?)),
+        Table::Links => drop(desk.trades.links.insert(key.to_owned(), parse(table, key, value)?)),
         Table::State => match key {
             "clock" => desk.clock = parse(table, key, value)?,
             "faults" => desk.faults = parse(table, key, value)?,
+            "numbers" => desk.numbers = parse(table, key, value)?,
+            "comments" => desk.comments = parse(table, key, value)?,
             _ => desk.seed = parse(table, key, value)?,
         },
     }

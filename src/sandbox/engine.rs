@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 use super::Sandbox;
 use super::desk::Desk;
 use super::fault::Fault;
-use super::gate::{self, Incoming, Refusal};
+use super::gate::{self, Incoming};
 use super::log::RequestRecord;
-use super::routes::{self, Route};
-use crate::wire::{self, Answer, Doc};
+use super::refusal::Refusal;
+use super::reply::{self, Reply};
+use super::routes::{self, Family, Found};
+use crate::wire::{self, Answer};
 
 /// What the client gets to see.
 pub(crate) enum Effect {
@@ -52,7 +54,7 @@ fn one(desk: &mut Desk, incoming: &Incoming<'_>) -> (Effect, Option<Duration>) {
     }
     let mut notes = Notes::default();
     let effect = match routes::find(incoming.path) {
-        Some(route) => served(desk, route, incoming, fault.as_ref(), &mut notes),
+        Some(found) => served(desk, found, incoming, fault.as_ref(), &mut notes),
         None => Effect::Answer(match routes::not_served(incoming.path) {
             Some(doc) => Answer::new(200, wire::write_xml(&doc)),
             None => page(404, "Not Found"),
@@ -62,7 +64,7 @@ fn one(desk: &mut Desk, incoming: &Incoming<'_>) -> (Effect, Option<Duration>) {
         Effect::Answer(answer) | Effect::Truncated(answer) => (Some(answer.status), text(&answer.body)),
         Effect::HangUp => (None, String::new()),
     };
-    let delay = fault.as_ref().and_then(Fault::delay);
+    let delay = fault.as_ref().and_then(Fault::delay).max(notes.delay);
     desk.log(RequestRecord {
         id: 0,
         at: desk.now(),
@@ -81,57 +83,45 @@ fn one(desk: &mut Desk, incoming: &Incoming<'_>) -> (Effect, Option<Duration>) {
     (effect, delay)
 }
 
-/// What the log is to know of a refusal.
+/// What the log is to know of a refusal, and how long the answer waits.
 #[derive(Default)]
 struct Notes {
     code: Option<String>,
     note: Option<String>,
+    delay: Option<Duration>,
 }
 
-fn served(
-    desk: &mut Desk,
-    route: &'static Route,
-    incoming: &Incoming<'_>,
-    fault: Option<&Fault>,
-    notes: &mut Notes,
-) -> Effect {
+fn served(desk: &mut Desk, found: Found, incoming: &Incoming<'_>, fault: Option<&Fault>, notes: &mut Notes) -> Effect {
     match fault {
         Some(Fault::HangUpBefore) => return Effect::HangUp,
         Some(Fault::BadGateway) => return Effect::Answer(page(502, "Bad Gateway")),
         _ => {}
     }
-    let result = gate::check(desk, route, incoming).and_then(|mut call| {
-        let on_demand = |code: &str| {
-            Refusal::with_text(code, gate::official_text(call.contract, code)).echoing(call.contract, &call.doc)
-        };
-        match fault {
-            Some(Fault::SystemErrorBefore) => return Err(on_demand("SYSTEMERROR")),
-            Some(Fault::Refuse { code }) => return Err(on_demand(code)),
-            _ => {}
+    let family = found.route.family;
+    let answer = match gate::check(desk, found, incoming) {
+        Ok(mut call) => {
+            call.hold = fault == Some(&Fault::Processing);
+            let reply = handled(desk, found, &call, fault).unwrap_or_else(|mut refusal| {
+                notes.code = refusal.code.clone().or(refusal.error_code.map(str::to_owned));
+                notes.note = refusal.note.take();
+                Reply::from(refusal.into_doc(family))
+            });
+            notes.delay = reply.delay;
+            reply::answer(reply.body, desk, &call)
         }
-        call.hold = fault == Some(&Fault::Processing);
-        let answer = (route.handle)(desk, &call);
-        match fault {
-            Some(Fault::SystemErrorAfter) => {
-                Err(Refusal::with_text("SYSTEMERROR", gate::official_text(call.contract, "SYSTEMERROR"))
-                    .echoing(call.contract, &call.doc))
-            }
-            _ => answer,
-        }
-    });
-    let doc = match result {
-        Ok(doc) => doc,
         Err(mut refusal) => {
-            if route.communication_only {
+            if family != Family::RedPacket {
                 refusal.code = None;
                 refusal.failed = true;
             }
             notes.code.clone_from(&refusal.code);
             notes.note = refusal.note.take();
-            refusal.into_doc()
+            match refusal.page {
+                Some(problem) => Answer::new(400, refused_page(problem)),
+                None => Answer::new(200, wire::write_xml(&refusal.into_doc(family))),
+            }
         }
     };
-    let answer = xml(&doc);
     match fault {
         Some(Fault::HangUpAfter) => Effect::HangUp,
         Some(Fault::Garbage) => Effect::Answer(Answer::new(200, [0x1f, 0x8b, 0xff, 0x00, b'<', b'x'])),
@@ -140,8 +130,28 @@ fn served(
     }
 }
 
-fn xml(doc: &Doc) -> Answer {
-    Answer::new(200, wire::write_xml(doc))
+fn handled(desk: &mut Desk, found: Found, call: &gate::Call, fault: Option<&Fault>) -> Result<Reply, Refusal> {
+    let on_demand = |code: &str| {
+        Refusal::with_text(code, gate::official_text(call.contract, code)).echoing(call.contract, &call.doc)
+    };
+    match fault {
+        Some(Fault::SystemErrorBefore) => return Err(on_demand("SYSTEMERROR")),
+        Some(Fault::Refuse { code }) => return Err(on_demand(code)),
+        _ => {}
+    }
+    let handle = routes::choose(found.route, &call.doc).handle;
+    let reply = handle(desk, call);
+    match fault {
+        Some(Fault::SystemErrorAfter) => Err(on_demand("SYSTEMERROR")),
+        _ => reply,
+    }
+}
+
+/// What the proxy says that asks for certificates.
+fn refused_page(problem: &str) -> String {
+    format!(
+        "<html>\r\n<head><title>400 {problem}</title></head>\r\n<body bgcolor=\"white\">\r\n<center><h1>400 Bad Request</h1></center>\r\n<center>{problem}</center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+    )
 }
 
 /// A page as the proxies in front of the gateway show it.

@@ -36,25 +36,55 @@
 //! # Ok(()) }
 //! ```
 
+mod bills;
 mod books;
+mod builder;
+mod cases;
 mod certificates;
 mod clock;
+mod codes;
 mod control;
+mod customers;
+mod delivery;
 mod desk;
 mod directory;
 mod engine;
 mod fault;
 mod gate;
 mod log;
+mod notices;
+mod orders;
 mod packets;
+mod pay_app;
+mod pay_auth_code;
+mod pay_close;
+mod pay_h5;
+mod pay_jsapi;
+mod pay_micropay;
+mod pay_native;
+mod pay_refund;
+mod pay_report;
+mod pay_reverse;
+mod pay_short_url;
+mod paying;
+mod query_comments;
+mod query_fund_flow;
+mod query_order;
 mod query_red_packet;
+mod query_refund;
+mod query_trade_bill;
 mod quota;
 mod redpack_group;
 mod redpack_packet;
+mod refunds;
+mod refusal;
+mod reply;
 mod routes;
+mod scanning;
 mod server;
 mod sign_key;
 mod store;
+mod trades;
 mod transport;
 
 use std::path::Path;
@@ -62,14 +92,16 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 pub use books::{Account, AccountBalance, Posting, Reason, Statement};
+pub use builder::Builder;
 pub use desk::{Settings, User};
 pub use fault::{Fault, FaultRule, When};
 pub use log::RequestRecord;
 pub use packets::{Claim, PacketRecord};
+pub use paying::Payer;
 pub use server::Served;
+pub use trades::{CouponUse, OrderRecord, RefundRecord};
 
-use certificates::{Authority, KeyKind};
-use clock::SandboxClock;
+use certificates::Authority;
 use desk::{Desk, Entity as Member};
 use store::Store;
 
@@ -94,51 +126,6 @@ struct Shared {
     /// The address of the gateway once it is served.
     gateway: OnceLock<String>,
 }
-
-/// A sandbox with something other than the defaults.
-#[derive(Default)]
-#[must_use]
-pub struct Builder {
-    frozen: Option<Timestamp>,
-    seed: u64,
-}
-
-impl Builder {
-    /// The clock stands still at this moment until it is advanced.
-    pub fn frozen_at(mut self, moment: Timestamp) -> Self {
-        self.frozen = Some(moment);
-        self
-    }
-
-    /// What chance is made of: the same seed splits groups in the same way.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// Starts it, in memory, with two merchant entities of 10,000.00 yuan each.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Sandbox`]: no random numbers from the system.
-    pub fn build(self) -> Result<Sandbox> {
-        let clock = self.frozen.map_or(SandboxClock::Ahead(0), SandboxClock::At);
-        let desk = Desk::new(clock, self.seed, false);
-        let sandbox = Sandbox::with(desk, Authority::new()?, None);
-        for (mch_id, app_id, name) in FIRST_MERCHANTS {
-            let issued = sandbox.0.authority.issue_merchant(mch_id, name, KeyKind::EllipticCurve, clock)?;
-            let cert = Cert::pem(issued.certificate_pem.as_bytes(), issued.key_pem.as_bytes());
-            sandbox.enrol(mch_id, app_id, name, new_key()?, cert, None);
-            sandbox.top_up(mch_id, FIRST_BALANCE)?;
-        }
-        Ok(sandbox)
-    }
-}
-
-/// The entities of a fresh sandbox: merchant number, appid and name.
-const FIRST_MERCHANTS: [(&str, &str, &str); 2] =
-    [("1900000101", "wx5a0d8c3f1e2b4a61", "蓝鲸咖啡"), ("1900000102", "wx5a0d8c3f1e2b4a62", "山茶书店")];
-
-const FIRST_BALANCE: Fen = Fen::new(1_000_000);
 
 impl Sandbox {
     /// A sandbox in memory with two merchant entities of 10,000.00 yuan each.
@@ -341,7 +328,8 @@ impl Sandbox {
     /// [`ErrorKind::Sandbox`]: the state could not be stored.
     pub fn set_user(&self, openid: &str, app_id: &str, risk_blocked: bool) -> Result<()> {
         self.update(|desk| {
-            desk.put_user(openid, User { app_id: app_id.to_owned(), risk_blocked });
+            let asks_password = desk.users.get(openid).is_some_and(|user| user.asks_password);
+            desk.put_user(openid, User { app_id: app_id.to_owned(), risk_blocked, asks_password });
             Ok(())
         })
     }
@@ -438,6 +426,12 @@ impl Sandbox {
         result
     }
 }
+
+/// The entities of a fresh sandbox: merchant number, appid and name.
+const FIRST_MERCHANTS: [(&str, &str, &str); 2] =
+    [("1900000101", "wx5a0d8c3f1e2b4a61", "蓝鲸咖啡"), ("1900000102", "wx5a0d8c3f1e2b4a62", "山茶书店")];
+
+const FIRST_BALANCE: Fen = Fen::new(1_000_000);
 
 /// The address that clients without sockets name.
 const IN_PROCESS: &str = "https://localhost";

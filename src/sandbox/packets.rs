@@ -171,6 +171,8 @@ impl Desk {
             }
             self.put_packet(record);
         }
+        self.settle_refunds();
+        self.settle_passwords();
     }
 
     /// Takes the money and puts the packet on its way. `false`: the merchant

@@ -7,12 +7,14 @@
 use std::time::Duration;
 
 use super::desk::Desk;
-use super::gate::{Call, Refusal};
+use super::gate::Call;
 use super::packets::PacketRecord;
+use super::refusal::Refusal;
+use super::reply::Reply;
 use crate::redpack::limits;
 use crate::wire::Doc;
 
-pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Doc, Refusal> {
+pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Reply, Refusal> {
     let now = desk.now();
     let settings = desk.entity(&call.mch_id).map(|entity| entity.settings.clone()).unwrap_or_default();
     if !desk.quotas.call(&call.mch_id, call.contract.path, now, settings.calls_per_second) {
@@ -23,7 +25,7 @@ pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Doc, Refusal> {
         .packet(&call.mch_id, call.text("mch_billno"))
         .filter(|record| record.app_id == call.app_id && now.since(record.created) <= horizon);
     match found {
-        Some(record) => Ok(found_doc(record)),
+        Some(record) => Ok(found_doc(record).into()),
         None => {
             let mut refusal = Refusal::of(call.contract, "NOT_FOUND").echoing(call.contract, &call.doc);
             if settings.not_found_as_system_error {

@@ -6,12 +6,13 @@
 //! say. Otherwise as sendredpack.
 
 use super::desk::Desk;
-use super::gate::{Call, Refusal};
+use super::gate::Call;
 use super::redpack_packet;
+use super::refusal::Refusal;
+use super::reply::Reply;
 use crate::redpack::limits;
-use crate::wire::Doc;
 
-pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Doc, Refusal> {
+pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Reply, Refusal> {
     let shares = call.integer("total_num");
     let fen = call.integer("total_amount");
     let wrong =
@@ -25,5 +26,5 @@ pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Doc, Refusal> {
     if !total.contains(&fen) || !average.contains(&fen) {
         return wrong("红包金额参数错误", format!("total_amount: {fen} fen for {shares} shares is out of range"));
     }
-    redpack_packet::issue(desk, call, u32::try_from(shares).ok())
+    redpack_packet::issue(desk, call, u32::try_from(shares).ok()).map(Reply::from)
 }

@@ -8,8 +8,10 @@
 //! it, fields other than openid, amount and appid are not compared on re-entry.
 
 use super::desk::Desk;
-use super::gate::{Call, Refusal};
+use super::gate::Call;
 use super::packets::PacketRecord;
+use super::refusal::Refusal;
+use super::reply::Reply;
 use crate::money::Fen;
 use crate::query::RedPacketStatus as Status;
 use crate::redpack::limits;
@@ -33,7 +35,7 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("mch_id", "输入的商户号有误"),
 ];
 
-pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Doc, Refusal> {
+pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Reply, Refusal> {
     let fen = call.integer("total_amount");
     let free = limits::SCENE_FREE_MIN.value..=limits::SCENE_FREE_MAX.value;
     if fen < 1 {
@@ -43,7 +45,7 @@ pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Doc, Refusal> {
         let text = "参数错误:scene_id字段必填";
         return Err(Refusal::with_text("PARAM_ERROR", text).note("scene_id: needed below 1.00 and above 200.00 yuan"));
     }
-    issue(desk, call, None)
+    issue(desk, call, None).map(Reply::from)
 }
 
 /// Sends a packet, or re-enters one that was sent before, up to the answer.

@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
-use axum::http::{Method, Uri, header};
+use axum::http::{HeaderMap, Method, Uri, header};
 use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
 use futures_util::stream::{self, Stream};
@@ -115,6 +115,7 @@ impl Sandbox {
             vec![tokio::spawn(async move { gateway_task.await }), tokio::spawn(async move { console_task.await })];
         let served = Served { gateway, console, connections, stop, tasks };
         let _ = self.0.gateway.set(served.gateway());
+        self.desk().h5_base = served.console();
         if let Some(directory) = directory {
             let info = serde_json::json!({
                 "gateway": served.gateway(), "console": served.console(), "pid": std::process::id(),
@@ -143,6 +144,7 @@ async fn message(
     ConnectInfo(info): ConnectInfo<PeerInfo>,
     method: Method,
     uri: Uri,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let incoming = Incoming {
@@ -151,16 +153,17 @@ async fn message(
         body: &body,
         peer: &info.peer,
         ip: info.address.ip().to_canonical(),
+        negative_test: headers.get("wechatpay-negative-test").and_then(|value| value.to_str().ok()),
     };
     match sandbox.handle(&incoming).await {
         Effect::Answer(answer) => {
             let html = answer.body.starts_with(b"<html");
             let kind = if html { "text/html" } else { "text/plain" };
-            Response::builder()
-                .status(answer.status)
-                .header(header::CONTENT_TYPE, kind)
-                .body(Body::from(answer.body))
-                .unwrap_or_default()
+            let mut response = Response::builder().status(answer.status).header(header::CONTENT_TYPE, kind);
+            if let Some(digest) = answer.digest {
+                response = response.header("Digest", digest);
+            }
+            response.body(Body::from(answer.body)).unwrap_or_default()
         }
         Effect::Truncated(answer) => {
             let length = answer.body.len();

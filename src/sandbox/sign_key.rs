@@ -5,15 +5,27 @@
 //! answers with a 404 page, is not kept.
 
 use super::desk::Desk;
-use super::gate::{Call, Refusal};
+use super::gate::Call;
+use super::refusal::Refusal;
+use super::reply::Reply;
+use crate::secret::Secret;
 use crate::wire::{Digest, Doc, sign};
 
-pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Doc, Refusal> {
+pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Reply, Refusal> {
     let Some(entity) = desk.entity(&call.mch_id) else {
         return Err(Refusal::communication("商户号非法"));
     };
-    let own: Doc = [("mch_id", call.mch_id.as_str())].into_iter().collect();
-    let key = sign(&own, &entity.key, Digest::Md5).to_ascii_lowercase();
+    let key = hex(&call.mch_id, &entity.key);
     let answer = [("return_code", "SUCCESS"), ("return_msg", "ok"), ("sandbox_signkey", key.as_str())];
-    Ok(answer.into_iter().collect())
+    Ok(answer.into_iter().collect::<Doc>().into())
+}
+
+/// The key with which calls below the prefixes are signed.
+pub(super) fn of(mch_id: &str, key: &Secret) -> Secret {
+    Secret::new(hex(mch_id, key))
+}
+
+fn hex(mch_id: &str, key: &Secret) -> String {
+    let own: Doc = [("mch_id", mch_id)].into_iter().collect();
+    sign(&own, key, Digest::Md5).to_ascii_lowercase()
 }

@@ -11,7 +11,18 @@ use super::desk::{Change, Table};
 use super::failed;
 use crate::error::Result;
 
-const ALL: [Table; 6] = [Table::Settings, Table::Users, Table::Packets, Table::Postings, Table::Requests, Table::State];
+const ALL: [Table; 10] = [
+    Table::Settings,
+    Table::Users,
+    Table::Packets,
+    Table::Postings,
+    Table::Requests,
+    Table::Orders,
+    Table::Refunds,
+    Table::Codes,
+    Table::Links,
+    Table::State,
+];
 
 /// The most batches that share one sync.
 const GROUP: usize = 512;
@@ -25,6 +36,10 @@ fn definition(table: Table) -> Rows {
         Table::Packets => "packets",
         Table::Postings => "postings",
         Table::Requests => "requests",
+        Table::Orders => "orders",
+        Table::Refunds => "refunds",
+        Table::Codes => "codes",
+        Table::Links => "links",
         Table::State => "state",
     })
 }

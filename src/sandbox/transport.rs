@@ -41,7 +41,8 @@ impl Transport for InProcess {
     async fn post(&self, post: Post<'_>) -> Result<Delivered, Failed> {
         let peer = self.peer(&post);
         let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let incoming = Incoming { method: "POST", path: post.path, body: post.body.as_bytes(), peer: &peer, ip };
+        let body = post.body.as_bytes();
+        let incoming = Incoming { method: "POST", path: post.path, body, peer: &peer, ip, negative_test: None };
         let certificate = if post.needs_certificate() { CertificateUse::Presented } else { CertificateUse::NotNeeded };
         let lost = |problem: &str| {
             let mut failed = Failed::new(Outcome::Unknown, problem);

@@ -18,6 +18,7 @@ mod https;
 mod logs;
 mod merchants;
 mod official_sandbox;
+mod orders;
 mod program;
 mod provision;
 mod raw;
