@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod control;
 mod directory;
+mod downloads;
 mod examples;
 mod fake;
 mod fixtures;

@@ -82,7 +82,9 @@ impl Verb {
         match self {
             Self::Demo(_) => "off",
             Self::Sandbox(_) => "warn",
-            Self::Redpack(_) | Self::Order(_) | Self::Notify(_) | Self::Bill(_) => "warn,hongbao::client=off",
+            Self::Redpack(_) | Self::Order(_) | Self::Notify(_) => "warn,hongbao::client=off",
+            // What does not add up is told in the end.
+            Self::Bill(_) => "warn,hongbao::client=off,hongbao::query=off",
         }
     }
 }
