@@ -111,10 +111,13 @@ fn refusals(folder: &str) -> Vec<String> {
     names
 }
 
+/// File, outcome, code.
+type Row = (&'static str, Outcome, Option<&'static str>);
+
 #[tokio::test]
 async fn failures_come_as_messages() {
     use Outcome::{Refused, Unknown};
-    let table: [(&str, &[(&str, Outcome, Option<&str>)]); 3] = [
+    let table: [(&str, &[Row]); 3] = [
         (
             "query.trade_bill",
             &[
