@@ -3,6 +3,7 @@
 mod bill;
 mod config_file;
 mod notify;
+mod order;
 mod redpack;
 
 use std::collections::BTreeSet;
