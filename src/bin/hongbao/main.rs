@@ -1,6 +1,7 @@
 //! `hongbao`: WeChat Pay in a terminal.
 
 mod bill;
+mod bill_kept;
 mod bill_output;
 mod bill_rows;
 mod config_file;
