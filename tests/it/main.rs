@@ -10,6 +10,7 @@ mod control;
 mod courier;
 mod daily;
 mod directory;
+mod downloads;
 mod examples;
 mod fake;
 mod fixtures;

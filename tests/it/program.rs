@@ -1,6 +1,9 @@
 //! The program as a process: what it prints, where, and how it exits.
 
+mod bill;
 mod config_file;
+mod notify;
+mod order;
 mod redpack;
 
 use std::collections::BTreeSet;
@@ -83,6 +86,11 @@ impl Running {
 
     fn query(&self, more: &[&str]) -> Output {
         program(&["redpack", "query", "--sandbox", self.directory.to_str().unwrap()]).args(more).output().unwrap()
+    }
+
+    /// Any verb on this sandbox.
+    fn run(&self, verb: &[&str], more: &[&str]) -> Output {
+        program(verb).args(["--sandbox", self.directory.to_str().unwrap()]).args(more).output().unwrap()
     }
 
     fn console(&self, method: &str, path: &str, body: &str) -> Value {
@@ -270,7 +278,7 @@ fn help_and_version() {
     assert_eq!(out(&version), concat!("hongbao ", env!("CARGO_PKG_VERSION"), "\n"));
     let help = run(&["--help"]);
     exits(&help, 0);
-    for part in ["demo", "sandbox", "redpack", "Exit codes"] {
+    for part in ["demo", "sandbox", "redpack", "order", "notify", "bill", "Exit codes"] {
         assert!(out(&help).contains(part), "{part}");
     }
     let verbs: BTreeSet<_> = [&["redpack", "send", "--help"][..], &["sandbox", "--help"], &["demo", "--help"]]

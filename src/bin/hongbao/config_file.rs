@@ -7,6 +7,8 @@
 //! mch_id = "1510000001"
 //! key_file = "north.key"               # or key_env = "NORTH_KEY"
 //! p12_file = "apiclient_cert.p12"      # or cert_file with cert_key_file
+//! digest = "MD5"                       # or "HMAC-SHA256", where an endpoint leaves the choice
+//! sub_mch_id = "1510000003"            # for whom a service provider acts, with sub_app_id if it has one
 //! endpoint = "production"              # or { base = "https://127.0.0.1:8443", ca_file = "ca.pem" }
 //! ```
 
@@ -16,7 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hongbao::wire::{Digest, Generation};
-use hongbao::{Cert, Endpoint, Entity, Secret};
+use hongbao::{AppId, Cert, Endpoint, Entity, MchId, Secret, SubMerchant};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer};
 use toml::Spanned;
@@ -44,7 +46,18 @@ struct Record {
     p12_password_env: Option<String>,
     cert_file: Option<PathBuf>,
     cert_key_file: Option<PathBuf>,
+    digest: Option<Choice>,
+    sub_mch_id: Option<String>,
+    sub_app_id: Option<String>,
     endpoint: Place,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+enum Choice {
+    #[serde(rename = "MD5")]
+    Md5,
+    #[serde(rename = "HMAC-SHA256")]
+    HmacSha256,
 }
 
 enum Place {
@@ -94,10 +107,7 @@ const PLACES: &str =
 
 /// One merchant of the file.
 pub(crate) fn entity(path: &Path, wanted: Option<&str>) -> Result<Entity, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| {
-        Failure::usage(format!("{}: {error}", path.display()), "give the TOML file of merchant entities with --config")
-    })?;
-    let config: Config = toml::from_str(&text).map_err(|error| unreadable(path, &text, error))?;
+    let (text, config) = read(path)?;
     let known = || {
         let names: Vec<&str> = config.merchants.keys().map(String::as_str).collect();
         if names.is_empty() {
@@ -123,6 +133,28 @@ pub(crate) fn entity(path: &Path, wanted: Option<&str>) -> Result<Entity, Failur
     let line = line_of(&text, record.span().start);
     let reader = Reader { path, name, line };
     reader.entity(record.get_ref())
+}
+
+/// The merchants of the file that have both numbers: several, where a service
+/// provider acts for several sub-merchants. What the others refer to is not read.
+pub(crate) fn entities(path: &Path, mch_id: &str, app_id: &str) -> Result<Vec<Entity>, Failure> {
+    let (text, config) = read(path)?;
+    let named = config.merchants.iter().filter(|(_, record)| {
+        let record = record.get_ref();
+        record.mch_id == mch_id && record.app_id == app_id
+    });
+    let entity = |(name, record): (&String, &Spanned<Record>)| {
+        Reader { path, name, line: line_of(&text, record.span().start) }.entity(record.get_ref())
+    };
+    named.map(entity).collect()
+}
+
+fn read(path: &Path) -> Result<(String, Config), Failure> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        Failure::usage(format!("{}: {error}", path.display()), "give the TOML file of merchant entities with --config")
+    })?;
+    let config = toml::from_str(&text).map_err(|error| unreadable(path, &text, error))?;
+    Ok((text, config))
 }
 
 /// Without the line itself, which may hold a key that does not belong there.
@@ -160,9 +192,31 @@ impl Reader<'_> {
             key,
             cert: self.cert(record)?,
             endpoint: self.endpoint(&record.endpoint)?,
-            digest: Digest::Md5,
-            sub_merchant: None,
+            digest: match record.digest {
+                Some(Choice::HmacSha256) => Digest::HmacSha256,
+                Some(Choice::Md5) | None => Digest::Md5,
+            },
+            sub_merchant: self.sub_merchant(record)?,
         })
+    }
+
+    fn sub_merchant(&self, record: &Record) -> Result<Option<SubMerchant>, Failure> {
+        let wrong = |field: &str, error: hongbao::InvalidId| {
+            Failure::usage(self.field(field, error), "correct the line; nothing was sent")
+        };
+        let (sub_mch_id, sub_app_id) = match (&record.sub_mch_id, &record.sub_app_id) {
+            (Some(sub_mch_id), sub_app_id) => (sub_mch_id, sub_app_id),
+            (None, None) => return Ok(None),
+            (None, Some(_)) => {
+                let problem = self.field("sub_app_id", "there is no sub_mch_id whose appid it would be");
+                return Err(Failure::usage(problem, "add sub_mch_id, or remove it"));
+            }
+        };
+        let sub = SubMerchant::new(MchId::new(sub_mch_id).map_err(|error| wrong("sub_mch_id", error))?);
+        match sub_app_id {
+            Some(app_id) => Ok(Some(sub.with_app_id(AppId::new(app_id).map_err(|error| wrong("sub_app_id", error))?))),
+            None => Ok(Some(sub)),
+        }
     }
 
     fn cert(&self, record: &Record) -> Result<Cert, Failure> {

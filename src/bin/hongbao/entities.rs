@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hongbao::wire::Digest;
-use hongbao::{Cert, Endpoint, Entity, Secret};
+use hongbao::{Cert, Endpoint, Entity, ErrorKind, Secret};
 use serde::Deserialize;
 
 use crate::config_file;
@@ -33,6 +33,50 @@ impl Source {
             (Some(file), _) => config_file::entity(file, self.merchant.as_deref()),
             (None, Some(directory)) => from_sandbox(directory, self.merchant.as_deref()),
             (None, None) => Err(Failure::usage("no merchant entity is named", "give --config FILE or --sandbox DIR")),
+        }
+    }
+
+    /// All entities that a message may be for: the one that --merchant names, or
+    /// those that have both of its numbers.
+    pub(crate) fn entities(&self, mch_id: &str, app_id: &str) -> Result<Vec<Entity>, Failure> {
+        match (&self.config, &self.sandbox, &self.merchant) {
+            (Some(file), _, None) => config_file::entities(file, mch_id, app_id),
+            // The folders of a sandbox bear the merchants' numbers.
+            (None, Some(directory), None) if directory.join("merchants").join(mch_id).is_dir() => {
+                Ok(vec![from_sandbox(directory, Some(mch_id))?])
+            }
+            _ => Ok(vec![self.entity()?]),
+        }
+    }
+
+    /// What a failed call means for this entity.
+    pub(crate) fn failure(&self, error: hongbao::Error) -> Failure {
+        let kind = error.kind();
+        self.hinted(Failure::from(error), kind)
+    }
+
+    /// The same of a question that came before the call.
+    pub(crate) fn failed_question(&self, error: hongbao::Error) -> Failure {
+        let kind = error.kind();
+        self.hinted(Failure::before_the_call(error), kind)
+    }
+
+    fn hinted(&self, failure: Failure, kind: ErrorKind) -> Failure {
+        match (kind, &self.sandbox) {
+            // Its addresses stay in the directory when a sandbox stops.
+            (ErrorKind::Connect, Some(directory)) => {
+                failure.hint(format!("does the sandbox run? hongbao sandbox --dir {}", directory.display()))
+            }
+            _ => failure,
+        }
+    }
+
+    /// A text that WeChat wants and that matters to nobody in a sandbox.
+    pub(crate) fn text(&self, given: Option<&str>, flag: &str, usual: &str) -> Result<String, Failure> {
+        match given {
+            Some(text) => Ok(text.to_owned()),
+            None if self.sandbox.is_some() => Ok(usual.to_owned()),
+            None => Err(Failure::usage(format!("{flag} is missing"), "give it; only a sandbox goes without")),
         }
     }
 }

@@ -1,31 +1,69 @@
 //! Why a verb did not do what it was asked to, and the exit code for it.
 
-use hongbao::{BillNo, ErrorKind, Outcome};
-use serde_json::{Value, json};
+use std::fmt::Display;
 
-/// A failure and the packet that it is about, if there is one.
+use hongbao::{ErrorKind, Outcome};
+use serde_json::{Map, Value, json};
+
+/// A failure, and what is known of it beside: above all the number of the packet,
+/// order or refund that it is about.
 pub(crate) struct Failure {
     cause: Cause,
-    mch_billno: Option<BillNo>,
+    facts: Map<String, Value>,
     hint: Option<String>,
 }
 
 enum Cause {
+    /// The call that the verb is for.
     Call(hongbao::Error),
-    Usage { problem: String, next_step: String },
+    /// A call that had to come before it.
+    Question(hongbao::Error),
+    Usage {
+        problem: String,
+        next_step: String,
+    },
+    /// Well asked, and the state of things forbids it.
+    NotNow {
+        problem: String,
+        next_step: String,
+    },
+    /// What was given is not what it should be.
+    Judged {
+        verdict: &'static str,
+        error: hongbao::Error,
+    },
     Unexpected(String),
 }
 
 impl Failure {
     /// Wrong use or configuration: what, and what to do about it.
     pub(crate) fn usage(problem: impl Into<String>, next_step: impl Into<String>) -> Self {
-        let cause = Cause::Usage { problem: problem.into(), next_step: next_step.into() };
-        Self { cause, mch_billno: None, hint: None }
+        Self::of(Cause::Usage { problem: problem.into(), next_step: next_step.into() })
+    }
+
+    /// Nothing was sent, since it could not have come to a good end.
+    pub(crate) fn not_now(problem: impl Into<String>, next_step: impl Into<String>) -> Self {
+        Self::of(Cause::NotNow { problem: problem.into(), next_step: next_step.into() })
+    }
+
+    /// Something that had to be known before the call was not to be learnt, so
+    /// that the call itself was not made.
+    pub(crate) fn before_the_call(error: hongbao::Error) -> Self {
+        Self::of(Cause::Question(error))
+    }
+
+    /// A notification or a file that is not what it should be, and why in two words.
+    pub(crate) fn judged(verdict: &'static str, error: hongbao::Error) -> Self {
+        Self::of(Cause::Judged { verdict, error })
     }
 
     /// Something came out otherwise than it must.
     pub(crate) fn unexpected(problem: impl Into<String>) -> Self {
-        Self { cause: Cause::Unexpected(problem.into()), mch_billno: None, hint: None }
+        Self::of(Cause::Unexpected(problem.into()))
+    }
+
+    fn of(cause: Cause) -> Self {
+        Self { cause, facts: Map::new(), hint: None }
     }
 
     /// For a story in which nothing may fail on its own account.
@@ -33,8 +71,17 @@ impl Failure {
         Self::unexpected(self.report())
     }
 
-    pub(crate) fn about(mut self, mch_billno: &BillNo) -> Self {
-        self.mch_billno = Some(mch_billno.clone());
+    /// Names the number under which to ask, as in `mch_billno`.
+    pub(crate) fn about(mut self, field: &'static str, number: impl Display) -> Self {
+        self.facts.insert(field.to_owned(), json!(number.to_string()));
+        self
+    }
+
+    /// What else is known, for programs.
+    pub(crate) fn with(mut self, facts: Value) -> Self {
+        if let Value::Object(facts) = facts {
+            self.facts.extend(facts);
+        }
         self
     }
 
@@ -47,16 +94,15 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match &self.cause {
             Cause::Usage { .. } => 2,
-            Cause::Unexpected(_) => 1,
-            Cause::Call(error) => match (error.outcome(), error.kind()) {
-                (Outcome::Unknown, _) => 3,
-                (Outcome::Refused, _) => 1,
+            Cause::NotNow { .. } | Cause::Judged { .. } | Cause::Unexpected(_) => 1,
+            Cause::Call(error) if error.outcome() == Outcome::Unknown => 3,
+            Cause::Call(error) | Cause::Question(error) => match (error.outcome(), error.kind()) {
                 (
                     Outcome::NotSent,
                     ErrorKind::Config | ErrorKind::Invalid | ErrorKind::NotServed | ErrorKind::Sandbox,
                 ) => 2,
-                // Well formed, and it will pass when the network does.
-                (Outcome::NotSent, _) => 1,
+                // Refused; or well formed, and it will pass when the network does.
+                _ => 1,
             },
         }
     }
@@ -66,6 +112,8 @@ impl Failure {
         match &self.cause {
             Cause::Call(error) if error.outcome() == Outcome::Unknown => "outcome unknown".to_owned(),
             Cause::Call(error) if error.kind() != ErrorKind::Sandbox => error.outcome().to_string(),
+            Cause::Question(_) | Cause::NotNow { .. } => Outcome::NotSent.to_string(),
+            Cause::Judged { verdict, .. } => (*verdict).to_owned(),
             _ => "error".to_owned(),
         }
     }
@@ -73,8 +121,11 @@ impl Failure {
     /// Everything that is known, on several lines.
     pub(crate) fn report(&self) -> String {
         let mut report = match &self.cause {
-            Cause::Call(error) => error.report(),
-            Cause::Usage { problem, next_step } => format!("{problem}\n  next step: {next_step}"),
+            Cause::Call(error) | Cause::Judged { error, .. } => error.report(),
+            Cause::Question(error) => format!("what had to be asked first has no answer: {}", error.report()),
+            Cause::Usage { problem, next_step } | Cause::NotNow { problem, next_step } => {
+                format!("{problem}\n  next step: {next_step}")
+            }
             Cause::Unexpected(problem) => problem.clone(),
         };
         if let Some(hint) = &self.hint {
@@ -85,30 +136,36 @@ impl Failure {
 
     pub(crate) fn json(&self) -> Value {
         let mut object = match &self.cause {
-            Cause::Call(error) => json!({
-                "outcome": word(error.outcome()),
-                "code": error.code().map(hongbao::code::Code::as_str),
-                "description": error.description(),
-                "field": error.field(),
-                "error": error.to_string(),
-                "next_step": error.next_step(),
-                "attempts": error.attempts().len(),
-            }),
-            Cause::Usage { problem, next_step } => json!({
+            Cause::Call(error) => error_json(error, word(error.outcome())),
+            Cause::Question(error) => error_json(error, word(Outcome::NotSent)),
+            Cause::Usage { problem, next_step } | Cause::NotNow { problem, next_step } => json!({
                 "outcome": word(Outcome::NotSent), "code": null, "error": problem, "next_step": next_step,
             }),
+            Cause::Judged { verdict, error } => error_json(error, &verdict.replace(' ', "_")),
             Cause::Unexpected(problem) => json!({ "outcome": "failed", "error": problem }),
         };
-        if let Some(mch_billno) = &self.mch_billno {
-            object["mch_billno"] = json!(mch_billno);
+        if let Value::Object(object) = &mut object {
+            object.extend(self.facts.clone());
         }
         object
     }
 }
 
+fn error_json(error: &hongbao::Error, outcome: &str) -> Value {
+    json!({
+        "outcome": outcome,
+        "code": error.code().map(hongbao::code::Code::as_str),
+        "description": error.description(),
+        "field": error.field(),
+        "error": error.to_string(),
+        "next_step": error.next_step(),
+        "attempts": error.attempts().len(),
+    })
+}
+
 impl From<hongbao::Error> for Failure {
     fn from(error: hongbao::Error) -> Self {
-        Self { cause: Cause::Call(error), mch_billno: None, hint: None }
+        Self::of(Cause::Call(error))
     }
 }
 

@@ -1,10 +1,20 @@
-//! `hongbao`: WeChat Pay red packets in a terminal.
+//! `hongbao`: WeChat Pay in a terminal.
 
+mod bill;
+mod bill_kept;
+mod bill_output;
+mod bill_rows;
 mod config_file;
 mod demo;
 mod entities;
 mod failure;
+mod input;
+mod notify;
+mod order;
+mod order_create;
+mod order_place;
 mod redpack;
+mod refund;
 mod sandbox;
 mod terminal;
 
@@ -16,7 +26,7 @@ use tracing_subscriber::EnvFilter;
 use failure::Failure;
 use terminal::Terminal;
 
-/// WeChat Pay (微信支付) red packets, and a sandbox to prove them.
+/// WeChat Pay (微信支付): red packets, orders, refunds, notifications and bills, and a sandbox to prove them.
 #[derive(Parser)]
 #[command(name = "hongbao", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Args {
@@ -31,7 +41,7 @@ struct Args {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  refused or not sent: this call moved no money
+  1  refused, not sent or not genuine: this call moved no money
   2  wrong use or configuration: nothing was sent
   3  outcome unknown: query, or repeat the same command; never with a new number";
 
@@ -44,6 +54,15 @@ enum Verb {
     /// Send a red packet (现金红包), or ask what became of one
     #[command(subcommand)]
     Redpack(redpack::Verb),
+    /// Place an order (订单), query, close or refund it
+    #[command(subcommand)]
+    Order(order::Verb),
+    /// Look into a notification (通知) that WeChat sent
+    #[command(subcommand)]
+    Notify(notify::Verb),
+    /// Fetch a bill (账单), or show one
+    #[command(subcommand)]
+    Bill(bill::Verb),
 }
 
 impl Verb {
@@ -52,6 +71,9 @@ impl Verb {
             Self::Demo(args) => args.json,
             Self::Sandbox(args) => args.json,
             Self::Redpack(verb) => verb.json(),
+            Self::Order(verb) => verb.json(),
+            Self::Notify(verb) => verb.json(),
+            Self::Bill(verb) => verb.json(),
         }
     }
 
@@ -61,7 +83,9 @@ impl Verb {
         match self {
             Self::Demo(_) => "off",
             Self::Sandbox(_) => "warn",
-            Self::Redpack(_) => "warn,hongbao::client=off",
+            Self::Redpack(_) | Self::Order(_) | Self::Notify(_) => "warn,hongbao::client=off",
+            // What does not add up is told in the end.
+            Self::Bill(_) => "warn,hongbao::client=off,hongbao::query=off",
         }
     }
 }
@@ -89,6 +113,9 @@ fn run(args: Args) -> Result<(), Failure> {
             Verb::Demo(args) => demo::run(&args).await.map_err(Failure::into_unexpected),
             Verb::Sandbox(args) => sandbox::run(&args).await,
             Verb::Redpack(verb) => redpack::run(verb).await,
+            Verb::Order(verb) => order::run(verb).await,
+            Verb::Notify(verb) => notify::run(verb).await,
+            Verb::Bill(verb) => bill::run(verb).await,
         }
     })
 }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use hongbao::clock::Day;
 use hongbao::query::{self, RedPacketFound, RedPacketStatus};
-use hongbao::{AppId, BillNo, Client, Entity, ErrorKind, Fen, MchId, OpenId, PayConfig as _, redpack};
+use hongbao::{AppId, BillNo, Client, Entity, Fen, MchId, OpenId, PayConfig as _, redpack};
 use serde_json::json;
 
 use crate::entities::Source;
@@ -131,7 +131,8 @@ async fn send(args: &Send) -> Result<(), Failure> {
     }
     let packet = packet(args, &entity)?;
     let client = Client::new(&entity)?;
-    let sent = client.send(&packet).await.map_err(|error| failure(error, &packet.mch_billno, &args.source))?;
+    let sent =
+        client.send(&packet).await.map_err(|error| args.source.failure(error).about(MCH_BILLNO, &packet.mch_billno))?;
     let mut result = json!(sent);
     result["outcome"] = json!("accepted");
     result["mch_id"] = json!(entity.mch_id());
@@ -159,12 +160,7 @@ fn number(args: &Send, entity: &Entity) -> Result<BillNo, Failure> {
 }
 
 fn packet(args: &Send, entity: &Entity) -> Result<redpack::Packet, Failure> {
-    let trial = args.source.sandbox.is_some();
-    let text = |given: &Option<String>, flag: &str, usual: &str| match given {
-        Some(text) => Ok(text.clone()),
-        None if trial => Ok(usual.to_owned()),
-        None => Err(Failure::usage(format!("{flag} is missing"), "give the text; only a sandbox goes without")),
-    };
+    let text = |given: &Option<String>, flag: &str, usual: &str| args.source.text(given.as_deref(), flag, usual);
     Ok(redpack::Packet {
         mch_billno: number(args, entity)?,
         re_openid: args.to.clone(),
@@ -200,7 +196,8 @@ async fn query(args: &Query) -> Result<(), Failure> {
     let terminal = Terminal::new(args.json);
     let client = Client::new(&args.source.entity()?)?;
     let request = query::RedPacket { mch_billno: args.bill_no.clone() };
-    let found = client.send(&request).await.map_err(|error| failure(error, &args.bill_no, &args.source))?;
+    let found =
+        client.send(&request).await.map_err(|error| args.source.failure(error).about(MCH_BILLNO, &args.bill_no))?;
     let mut result = json!(found);
     result["outcome"] = json!("found");
     terminal.result(&result);
@@ -208,46 +205,32 @@ async fn query(args: &Query) -> Result<(), Failure> {
     Ok(())
 }
 
-fn failure(error: hongbao::Error, mch_billno: &BillNo, source: &Source) -> Failure {
-    let hint = match (error.kind(), &source.sandbox) {
-        // Its addresses stay in the directory when a sandbox stops.
-        (ErrorKind::Connect, Some(directory)) => {
-            Some(format!("does the sandbox run? hongbao sandbox --dir {}", directory.display()))
-        }
-        _ => None,
-    };
-    let failure = Failure::from(error).about(mch_billno);
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
-}
+const MCH_BILLNO: &str = "mch_billno";
 
 fn table(terminal: Terminal, found: &RedPacketFound) {
-    let row = |label: &str, value: std::fmt::Arguments<'_>| terminal.say(format_args!("{label:<10} {value}"));
-    row("number", format_args!("{NUMBER}{}{NUMBER:#}", found.mch_billno));
-    row("state", format_args!("{GOOD}{}{GOOD:#}, {}", found.status, in_words(&found.status)));
+    terminal.row("number", format_args!("{NUMBER}{}{NUMBER:#}", found.mch_billno));
+    terminal.row("state", format_args!("{GOOD}{}{GOOD:#}, {}", found.status, in_words(&found.status)));
     if let Some(reason) = &found.reason {
-        row("reason", format_args!("{reason}"));
+        terminal.row("reason", format_args!("{reason}"));
     }
     if let Some(amount) = found.total_amount {
-        row("amount", format_args!("{MONEY}{amount}{MONEY:#} yuan"));
+        terminal.row("amount", format_args!("{MONEY}{amount}{MONEY:#} yuan"));
     }
     if let Some(detail_id) = &found.detail_id {
-        row("WeChat's", format_args!("{NUMBER}{detail_id}{NUMBER:#}"));
+        terminal.row("WeChat's", format_args!("{NUMBER}{detail_id}{NUMBER:#}"));
     }
     if let Some(time) = found.send_time {
-        row("sent", format_args!("{time} Beijing time"));
+        terminal.row("sent", format_args!("{time} Beijing time"));
     }
     for receiver in &found.hblist {
         let openid = receiver.openid.as_ref().map_or("somebody", String::as_str);
         let amount = receiver.amount.map_or(String::new(), |amount| format!("{amount} yuan"));
         let time = receiver.rcv_time.map_or(String::new(), |time| format!("{time} Beijing time"));
-        row("opened", format_args!("{time}, {amount}, {openid}"));
+        terminal.row("opened", format_args!("{time}, {amount}, {openid}"));
     }
     if let Some(time) = found.refund_time {
         let amount = found.refund_amount.map_or(String::new(), |amount| format!(", {amount} yuan"));
-        row("refunded", format_args!("{time} Beijing time{amount}"));
+        terminal.row("refunded", format_args!("{time} Beijing time{amount}"));
     }
 }
 

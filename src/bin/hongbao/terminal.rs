@@ -1,7 +1,8 @@
 //! Where results and words for people go.
 
+use std::borrow::Cow;
 use std::fmt::Display;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
@@ -33,6 +34,16 @@ impl Terminal {
         let _ = if self.json { writeln!(anstream::stderr(), "{line}") } else { writeln!(anstream::stdout(), "{line}") };
     }
 
+    /// A fact for people, in a column of facts.
+    pub(crate) fn row(self, label: &str, value: impl Display) {
+        self.say(format_args!("{label:<10} {value}"));
+    }
+
+    /// Whether a person sees it now, and not later in a file.
+    pub(crate) fn is_seen(self) -> bool {
+        if self.json { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() }
+    }
+
     /// A line for programs, if one reads.
     pub(crate) fn result(self, object: &Value) {
         if self.json {
@@ -43,5 +54,14 @@ impl Terminal {
     /// A failure, for people.
     pub(crate) fn complain(headline: impl Display, report: impl Display) {
         let _ = writeln!(anstream::stderr(), "{BAD}{headline}{BAD:#}: {report}");
+    }
+}
+
+/// A text that somebody else wrote, without what would move the cursor.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) {
+        Cow::Owned(text.replace(char::is_control, "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
     }
 }

@@ -116,6 +116,16 @@ fn a_wrong_configuration_file_is_told_by_line_and_field() {
             &["line 5", "missing field `ca_file`"],
         ),
         (format!("{head}{live}key_file = \"a.key\n"), &["line 5"]),
+        (format!("{head}{live}key_file = \"a.key\"\ndigest = \"SHA1\"\n"), &["line 6", "digest", "HMAC-SHA256"]),
+        (format!("{head}{live}key_file = \"a.key\"\nsub_mch_id = \"1\"\n"), &["sub_mch_id", "8 to 10 digits"]),
+        (
+            format!("{head}{live}key_file = \"a.key\"\nsub_app_id = \"wx0123456789abcdef\"\n"),
+            &["sub_app_id", "no sub_mch_id"],
+        ),
+        (
+            format!("{head}{live}key_file = \"a.key\"\nsub_mch_id = \"1510000003\"\nsub_app_id = \"x\"\n"),
+            &["sub_app_id", "wx"],
+        ),
         ("[merchant.north]\n".to_owned(), &["unknown field `merchant`", "line 1"]),
         (format!("{}{live}key_file = \"a.key\"\n", head.replace("1510000001", "151")), &["mch_id", "8 to 10 digits"]),
     ];
