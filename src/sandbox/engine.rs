@@ -117,9 +117,10 @@ fn served(desk: &mut Desk, found: Found, incoming: &Incoming<'_>, fault: Option<
             }
             notes.code.clone_from(&refusal.code);
             notes.note = refusal.note.take();
-            match refusal.page {
-                Some(problem) => Answer::new(400, refused_page(problem)),
-                None => Answer::new(200, wire::write_xml(&refusal.into_doc(family))),
+            if refusal.page {
+                Answer::new(400, refused_page(&refusal.text))
+            } else {
+                Answer::new(200, wire::write_xml(&refusal.into_doc(family)))
             }
         }
     };

@@ -15,8 +15,8 @@ pub(crate) struct Refusal {
     pub(crate) failed: bool,
     /// What bills say in place of a code.
     pub(crate) error_code: Option<&'static str>,
-    /// A page of the proxy with this title in place of a message.
-    pub(crate) page: Option<&'static str>,
+    /// A page of the proxy with the text as its title, in place of a message.
+    pub(crate) page: bool,
     /// For the developer; goes to the log and not to the client.
     pub(crate) note: Option<String>,
 }
@@ -45,11 +45,11 @@ impl Refusal {
 
     /// HTTP status 400 and a page, as the proxy answers for itself.
     pub(crate) fn page(title: &'static str) -> Self {
-        Self { page: Some(title), ..Self::communication(title) }
+        Self { page: true, ..Self::communication(title) }
     }
 
     const fn plain(text: String) -> Self {
-        Self { code: None, text, echo: Vec::new(), failed: false, error_code: None, page: None, note: None }
+        Self { code: None, text, echo: Vec::new(), failed: false, error_code: None, page: false, note: None }
     }
 
     pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
