@@ -4,18 +4,29 @@ use std::fmt::Write as _;
 
 /// All but the unreserved characters of RFC 3986, in upper-case hex.
 pub(crate) fn encode(text: &str) -> String {
-    with(text, |out, byte| write!(out, "%{byte:02X}"))
+    with(text, unreserved, |out, byte| write!(out, "%{byte:02X}"))
 }
 
 /// The same in lower-case hex.
 pub(crate) fn encode_lower(text: &str) -> String {
-    with(text, |out, byte| write!(out, "%{byte:02x}"))
+    with(text, unreserved, |out, byte| write!(out, "%{byte:02x}"))
 }
 
-fn with(text: &str, escape: impl Fn(&mut String, u8) -> std::fmt::Result) -> String {
+/// What cannot stand in an address or a header, in an address that is otherwise
+/// as it should be.
+#[cfg(feature = "sandbox")]
+pub(crate) fn encode_beyond_ascii(text: &str) -> String {
+    with(text, |byte| byte.is_ascii_graphic(), |out, byte| write!(out, "%{byte:02X}"))
+}
+
+const fn unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~')
+}
+
+fn with(text: &str, keep: impl Fn(u8) -> bool, escape: impl Fn(&mut String, u8) -> std::fmt::Result) -> String {
     let mut out = String::with_capacity(text.len() * 2);
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+        if keep(byte) {
             out.push(char::from(byte));
         } else {
             // Writing to a string cannot fail.

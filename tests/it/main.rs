@@ -32,4 +32,5 @@ mod served;
 mod shop;
 mod source;
 mod support;
+mod trade_flow;
 mod vectors;

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::{Answer, Page, body, missing};
 use crate::query::RefundStatus;
 use crate::sandbox::{OrderRecord, Payer, RefundRecord, Sandbox};
+use crate::wire::percent;
 
 pub(super) fn routes() -> Router<Sandbox> {
     Router::new()
@@ -123,7 +124,7 @@ async fn h5_page(State(sandbox): State<Sandbox>, Query(h5): Query<H5>, headers: 
     match (sandbox.visit_h5(&h5.prepay_id, referer), h5.redirect_url) {
         (Err(text), _) => (StatusCode::OK, page(text)).into_response(),
         (Ok(_), Some(url)) if url.starts_with("https://") || url.starts_with("http://") => {
-            Redirect::to(&url).into_response()
+            Redirect::to(&percent::encode_beyond_ascii(&url)).into_response()
         }
         (Ok(order), _) => page(&format!("{} {} 元", order.out_trade_no, order.total_fee)).into_response(),
     }
