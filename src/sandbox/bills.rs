@@ -152,12 +152,13 @@ impl Desk {
     /// WeChat's number of what money moved for.
     fn business_order(&self, mch_id: &str, number: &str, reason: Reason) -> String {
         let (order, refund) = (OrderRecord::key(mch_id, None, number), RefundRecord::key(mch_id, None, number));
+        let of_order = || self.trades.order(&order).and_then(|order| order.transaction_id.clone());
+        let of_refund = || self.trades.refund(&refund).map(|refund| refund.refund_id.clone());
         let found = match reason {
-            Reason::RefundTaken | Reason::RefundClosed | Reason::FeeReturned => {
-                self.trades.refund(&refund).map(|refund| refund.refund_id.clone())
-            }
+            // A fee comes back with a refund or with a reversal.
+            Reason::RefundTaken | Reason::RefundClosed | Reason::FeeReturned => of_refund().or_else(of_order),
             Reason::Sent | Reason::Refunded => self.packet(mch_id, number).map(|packet| packet.detail_id.clone()),
-            _ => self.trades.order(&order).and_then(|order| order.transaction_id.clone()),
+            _ => of_order(),
         };
         found.unwrap_or_default()
     }

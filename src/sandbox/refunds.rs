@@ -127,6 +127,7 @@ impl Desk {
             Some(number) => format!("{}/sandbox {number}/{}", record.mch_id, record.out_trade_no),
         };
         let Some(mut order) = self.trades.order(&order_key).cloned() else { return };
+        let settlement_total_fee = order.settlement_fee();
         let number = Some(record.out_refund_no.clone());
         let number = number.as_deref();
         let under_way = Account::Refunds(record.mch_id.clone());
@@ -157,10 +158,10 @@ impl Desk {
         }
         record.status = end;
         self.put_refund(record.clone());
-        self.announce_refund(&record);
+        self.announce_refund(&record, settlement_total_fee);
     }
 
-    fn announce_refund(&mut self, record: &RefundRecord) {
+    fn announce_refund(&mut self, record: &RefundRecord, settlement_total_fee: Fen) {
         let Some(entity) = self.entity(&record.mch_id) else { return };
         let own = entity.settings.refund_notify_url.clone();
         let url = record.notify_url.clone().unwrap_or(own);
@@ -184,7 +185,7 @@ impl Desk {
             ("refund_request_source", "API".to_owned()),
             ("refund_status", record.status.to_string()),
             ("settlement_refund_fee", record.settlement_fee().get().to_string()),
-            ("settlement_total_fee", record.total_fee.get().to_string()),
+            ("settlement_total_fee", settlement_total_fee.get().to_string()),
             ("total_fee", record.total_fee.get().to_string()),
             ("transaction_id", record.transaction_id.clone()),
         ];

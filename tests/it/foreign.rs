@@ -11,23 +11,26 @@ use serde_json::Value;
 
 use crate::provision;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn wechatpy_sends_and_queries() {
+/// Runs a script with the served sandbox's directory, and reads its lines.
+async fn run(script: &str, sandbox: &Sandbox, directory: &Path) -> (Vec<Value>, String) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = provision::python(&root.join("tests/foreign/requirements.txt"));
-    let temp = tempfile::tempdir().unwrap();
-    let sandbox = Sandbox::open(temp.path()).unwrap();
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let _served = sandbox.serve(any, any, Some(temp.path())).await.unwrap();
-
-    let script = root.join("tests/foreign/wechatpy_red_packets.py");
-    let directory = temp.path().to_owned();
+    let _served = sandbox.serve(any, any, Some(directory)).await.unwrap();
+    let (script, directory) = (root.join("tests/foreign").join(script), directory.to_owned());
     let run = move || Command::new(python).arg(script).arg(directory).output().unwrap();
     let output = tokio::task::spawn_blocking(run).await.unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    let steps: Vec<Value> =
-        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{errors}\n{text}");
+    (text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), errors)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wechatpy_sends_and_queries() {
+    let temp = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::open(temp.path()).unwrap();
+    let (steps, errors) = run("wechatpy_red_packets.py", &sandbox, temp.path()).await;
     let answer = |step: &str| {
         let found = steps.iter().find(|value| value["step"] == step);
         found.map_or_else(|| panic!("no step {step}: {errors}"), |value| value["answer"].clone())
@@ -50,5 +53,59 @@ async fn wechatpy_sends_and_queries() {
     let mch_id = &sandbox.merchants()[0].mch_id;
     assert_eq!(sandbox.balance(mch_id), Fen::new(1_000_000 - 188));
     assert_eq!(sandbox.packet(mch_id, "PY0001").unwrap().wishing, "早安 <&> 今天");
+    assert!(sandbox.books().balanced);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wechatpy_takes_payments() {
+    let temp = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::open(temp.path()).unwrap();
+    let (steps, errors) = run("wechatpy_payments.py", &sandbox, temp.path()).await;
+    let answer = |step: &str| {
+        let found = steps.iter().find(|value| value["step"] == step);
+        found.map_or_else(|| panic!("no step {step}: {errors}"), |value| value["answer"].clone())
+    };
+    let has = |step: &str, fields: &[(&str, &str)]| {
+        let answer = answer(step);
+        for (field, expected) in fields {
+            let found = &answer[*field];
+            let text = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+            assert_eq!(text, *expected, "{step}: {field} in {answer}");
+        }
+    };
+    assert!(answer("place")["code_url"].as_str().unwrap().starts_with("weixin://wxpay/bizpayurl?pr="));
+    assert_eq!(answer("signed")["place"], true, "wechatpy verifies the answer");
+    has("notice", &[("path", "/paid"), ("total_fee", "888"), ("cash_fee", "738"), ("settlement_total_fee", "838")]);
+    has("notice", &[("coupon_count", "2"), ("coupon_type_1", "NO_CASH"), ("out_trade_no", "PY00001")]);
+    has("query", &[("trade_state", "SUCCESS"), ("total_fee", "888"), ("coupon_fee", "150")]);
+    has("refund", &[("refund_fee", "300"), ("out_refund_no", "PYR1"), ("coupon_refund_count", "2")]);
+    has("refund again", &[("errcode", "REFUND_FEE_MISMATCH")]);
+    // A page and no message: the library has nothing to tell.
+    has("without certificate", &[("errcode", "null"), ("return_msg", "null")]);
+    has("refund notice", &[("path", "/refunded"), ("refund_status", "SUCCESS"), ("refund_fee", "300")]);
+    has(
+        "refund query",
+        &[("refund_status_0", "SUCCESS"), ("refund_count", "1"), ("refund_recv_accout_0", "支付用户零钱")],
+    );
+    has("jsapi", &[("trade_type", "JSAPI")]);
+    has("close", &[("result_code", "SUCCESS")]);
+    has("query closed", &[("trade_state", "CLOSED")]);
+    has("unknown", &[("errcode", "ORDERNOTEXIST")]);
+    has("owner", &[("openid", "oAlice1a2b3c4d5e6f7g8h9i0jkl")]);
+    has("micropay", &[("trade_type", "MICROPAY"), ("total_fee", "1250")]);
+    has("reverse", &[("recall", "N")]);
+    assert!(answer("short")["short_url"].as_str().unwrap().starts_with("weixin://wxpay/s/"));
+    has("wrong key", &[("errcode", "null"), ("return_msg", "签名错误，请检查后再试")]);
+    let bill = answer("bill").as_str().unwrap().to_owned();
+    assert!(
+        bill.starts_with("\u{feff}交易时间,") && bill.contains(",`PY00001,`") && bill.contains(",`PYR1,`2.84"),
+        "{bill}"
+    );
+    let funds = answer("funds").as_str().unwrap().to_owned();
+    assert!(funds.contains("记账时间") && funds.contains("`退款,`退款,`支出"), "{funds}");
+    has("trial", &[("err_code", "SUCCESS"), ("device_info", "sandbox")]);
+    has("trial notice", &[("path", "/trial"), ("total_fee", "101")]);
+    has("trial query", &[("trade_state", "SUCCESS")]);
+    has("trial amount", &[("return_msg", "沙箱支付金额(888)无效，请检查需要验收的case")]);
     assert!(sandbox.books().balanced);
 }
