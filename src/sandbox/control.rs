@@ -8,7 +8,7 @@ mod trades;
 use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -39,6 +39,7 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
         .route("/api/notices", get(notices))
         .route("/api/notices/faults", post(spoil_notice))
         .route("/api/notices/{id}", get(notice))
+        .route("/api/notices/{id}/body", get(notice_body))
         .route("/api/notices/{id}/resend", post(resend))
         .merge(trades::routes())
         .fallback(unknown)
@@ -256,6 +257,12 @@ async fn notices(State(sandbox): State<Sandbox>, Query(page): Query<Page>) -> Js
 
 async fn notice(State(sandbox): State<Sandbox>, Path(id): Path<u64>) -> Answer<super::NoticeRecord> {
     sandbox.notice(id).map(Json).ok_or_else(|| missing(format!("there is no notice {id}")))
+}
+
+/// The bytes as they are posted, for a pipe.
+async fn notice_body(State(sandbox): State<Sandbox>, Path(id): Path<u64>) -> Result<Response, Failure> {
+    let notice = sandbox.notice(id).ok_or_else(|| missing(format!("there is no notice {id}")))?;
+    Ok(([(header::CONTENT_TYPE, "text/xml")], notice.body).into_response())
 }
 
 async fn resend(State(sandbox): State<Sandbox>, Path(id): Path<u64>) -> Answer<super::NoticeRecord> {

@@ -20,7 +20,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
 
-    /// Where the console listens, in the clear; it opens packets, advances time, sets faults
+    /// Where the console listens, in the clear; it opens packets, pays orders, advances time, sets faults
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8480")]
     console: SocketAddr,
 
@@ -64,7 +64,9 @@ fn tell(terminal: Terminal, directory: &Path, served: &Served, merchants: &[Enti
         "  gateway  {NUMBER}{gateway}{NUMBER:#}  TLS; its CA is {}",
         shown(directory.join("ca.pem"))
     ));
-    terminal.say(format_args!("  console  {NUMBER}{console}{NUMBER:#}  opens packets, advances time, sets faults"));
+    terminal.say(format_args!(
+        "  console  {NUMBER}{console}{NUMBER:#}  opens packets, pays orders, advances time, sets faults"
+    ));
     terminal.say(format_args!("\n{TITLE}Merchant entities{TITLE:#}, with certificate and key in their folders"));
     for entity in merchants {
         let Entity { mch_id, app_id, name, .. } = entity;
@@ -82,6 +84,12 @@ fn tell(terminal: Terminal, directory: &Path, served: &Served, merchants: &[Enti
     terminal.say(format_args!("  hongbao redpack send --sandbox {dir} --to {USER} --amount 1.88 --bill-no A1"));
     terminal.say(format_args!("  curl -X POST {console}/api/packets/{mch_id}/A1/open"));
     terminal.say(format_args!("  hongbao redpack query --sandbox {dir} --bill-no A1"));
+    terminal.say(format_args!("{QUIET}  # place an order, pay it as a user, prove what the shop is told{QUIET:#}"));
+    terminal.say(format_args!(
+        "  hongbao order create --sandbox {dir} --type native --out-trade-no T00001 --amount 8.88 --qr"
+    ));
+    terminal.say(format_args!("  curl -X POST {console}/api/orders/{mch_id}/T00001/pay"));
+    terminal.say(format_args!("  curl -s {console}/api/notices/1/body | hongbao notify verify --sandbox {dir} -"));
     terminal
         .say(format_args!("{QUIET}  # the gateway itself: it names the first field that this message lacks{QUIET:#}"));
     terminal.say(format_args!(
