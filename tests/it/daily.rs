@@ -285,3 +285,33 @@ fn states_have_their_names() {
     assert_eq!(TradeState::from("REVOKED"), TradeState::Revoked);
     assert_eq!(RefundState::from("PROCESSING"), RefundState::Processing);
 }
+
+/// A bill that breaks off on its way is never taken for a whole one.
+#[tokio::test]
+async fn a_broken_download_is_noticed() {
+    use hongbao::sandbox::{Fault, FaultRule, When};
+    let stage = a_day().await;
+    stage.advance(9 * HOUR + Duration::from_secs(120));
+    let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let _served = stage.sandbox.serve(any, any, None).await.unwrap();
+    let entity = stage.sandbox.merchants().remove(0);
+    let client = Client::builder(&entity).retry(hongbao::RetryPolicy::never()).build().unwrap();
+    let request = |gzip| bill(BillType::All, gzip);
+    for gzip in [true, false] {
+        assert_eq!(rows(&client, &request(gzip)).await.unwrap().len(), 6);
+        for fault in [Fault::TruncatedBody, Fault::HangUpAfter, Fault::HangUpBefore, Fault::BadGateway, Fault::Garbage]
+        {
+            stage.sandbox.fault(FaultRule::new(fault.clone(), When::Next(1))).unwrap();
+            let error = rows(&client, &request(gzip)).await.unwrap_err();
+            assert_eq!(error.outcome(), Outcome::Unknown, "{fault:?}: {}", error.report());
+            assert!(!error.next_step().is_empty(), "{fault:?}");
+        }
+        stage.sandbox.fault(FaultRule::new(Fault::SystemErrorBefore, When::Next(1))).unwrap();
+        let error = rows(&client, &request(gzip)).await.unwrap_err();
+        assert_eq!(code(&error), "SYSTEMERROR");
+    }
+    // Left alone, a client tries again before the table has begun.
+    stage.sandbox.fault(FaultRule::new(Fault::HangUpAfter, When::Next(1))).unwrap();
+    let patient = Client::new(&entity).unwrap();
+    assert_eq!(rows(&patient, &request(true)).await.unwrap().len(), 6);
+}

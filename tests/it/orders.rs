@@ -19,7 +19,7 @@ pub fn native(order: &str, fen: i64) -> pay::Native {
         out_trade_no: number(order),
         total_fee: Fen::new(fen),
         spbill_create_ip: [203, 0, 113, 10].into(),
-        notify_url: "https://shop.example.com/wx/notify".into(),
+        notify_url: "http://127.0.0.1:9/wx/notify".into(),
         product_id: "SKU-0001".into(),
         extra: pay::Extra::default(),
     }
@@ -31,7 +31,7 @@ pub fn jsapi(order: &str, fen: i64) -> pay::Jsapi {
         out_trade_no: number(order),
         total_fee: Fen::new(fen),
         spbill_create_ip: [203, 0, 113, 10].into(),
-        notify_url: "https://shop.example.com/wx/notify".into(),
+        notify_url: "http://127.0.0.1:9/wx/notify".into(),
         payer: pay::Payer::OpenId(OpenId::new(ALICE).unwrap()),
         extra: pay::Extra::default(),
     }
