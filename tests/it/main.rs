@@ -18,6 +18,7 @@ mod https;
 mod logs;
 mod merchants;
 mod official_sandbox;
+mod pay_rules;
 mod payments;
 mod program;
 mod provision;
