@@ -12,6 +12,7 @@ mod fake;
 mod fixtures;
 mod flow;
 mod foreign;
+mod front_end;
 mod gate;
 mod house;
 mod https;
