@@ -100,6 +100,9 @@ impl<'a> Receiver<'a> {
         let Some(sign) = doc.get_filled("sign") else {
             return Err(unverified("it carries no signature".to_owned()).with_field("sign"));
         };
+        if doc.has_lists() {
+            return Err(unverified("it holds elements that no signature covers".to_owned()).with_field("sign"));
+        }
         // Never by the length of the signature, which its sender chooses.
         let digest = match (only, doc.get_filled("sign_type")) {
             (Some(only), _) => only,

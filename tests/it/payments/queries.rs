@@ -106,6 +106,18 @@ async fn the_rest_of_what_a_query_finds() {
     assert_eq!(found.device_info.as_deref(), Some("sandbox"), "err_code SUCCESS is no error");
 }
 
+/// Elements within elements are in no signature.
+#[tokio::test]
+async fn a_list_in_a_signed_answer_is_not_believed() {
+    use crate::exchange::exchange;
+    use crate::fake::{Step, fixture};
+    let list = "<coupons><item><coupon_fee>1</coupon_fee></item></coupons></xml>";
+    let text = fixture("query.order/reply.xml").replace("</xml>", list);
+    let (result, _) = exchange(&coffee(), &order_query(), Step::Answer(text), "n").await;
+    let error = result.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (hongbao::ErrorKind::Unverified, Unknown));
+}
+
 #[tokio::test]
 async fn refused_queries() {
     let table = [
