@@ -12,8 +12,8 @@ use hongbao::clock::{Clock, Nonce, Timestamp};
 use hongbao::redpack::{Extra, Packet};
 use hongbao::wire::{Answer, Doc, read_xml};
 use hongbao::{
-    BillNo, Cert, CertificateUse, Client, Delivered, Endpoint, Entity, Failed, Fen, OpenId, Outcome, Post, Secret,
-    Transport,
+    BillNo, Cert, CertificateUse, Client, Delivered, Endpoint, Entity, Failed, Fen, OpenId, Outcome, PayConfig, Post,
+    Secret, Transport,
 };
 use tokio::time::Instant;
 
@@ -163,7 +163,12 @@ impl Nonce for Counting {
 
 /// A client over the fake wire, in the days when the fixtures were written.
 pub(crate) fn client(wire: &Arc<Scripted>) -> Client {
-    Client::builder(&coffee())
+    client_of(&coffee(), wire)
+}
+
+/// The same for another entity.
+pub(crate) fn client_of(config: &dyn PayConfig, wire: &Arc<Scripted>) -> Client {
+    Client::builder(config)
         .transport(Arc::<Scripted>::clone(wire))
         .clock(Standing::at("2025-03-18 08:30:00"))
         .nonce(Arc::new(Counting::default()))

@@ -18,6 +18,7 @@ mod house;
 mod https;
 mod logs;
 mod merchants;
+mod notices;
 mod official_sandbox;
 mod pay_rules;
 mod payments;
