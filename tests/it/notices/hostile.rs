@@ -8,12 +8,9 @@ use hongbao::notify::{Ack, Paid, Refunded, Scanned};
 use hongbao::wire::{Digest, Doc, write_xml};
 use hongbao::{Client, Error, Outcome};
 
-use super::forge::{
-    Changes, OTHER_KEY, around, encrypt, encrypt_padded, fields, inner, refund, scan, signed, signed_with, with_sign,
-};
+use super::forge::{Changes, OTHER_KEY, fields, inner, refund, scan, signed, signed_with, with_sign};
 use super::{REFUND, expected, expected_refund, quiet};
 use crate::fake::{KEY, coffee, fixture};
-use crate::payments::provider;
 
 /// What the receiver takes it for.
 #[derive(Clone, Copy, Debug)]
