@@ -174,7 +174,7 @@ async fn what_is_not_paid_is_reversed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_stays_open_is_reversed_at_the_deadline() {
+pub(crate) async fn what_stays_open_is_reversed_at_the_deadline() {
     let waiting = || -> Vec<Step> { std::iter::once(paying()).chain((0..9).map(|_| found("USERPAYING"))).collect() };
     let before = || [calls(PAY, [0]), calls(QUERY, (1..=9).map(|n| n * 5))];
 

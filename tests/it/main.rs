@@ -28,6 +28,7 @@ mod provision;
 mod raw;
 mod rules;
 mod served;
+mod shapes;
 mod source;
 mod support;
 mod vectors;

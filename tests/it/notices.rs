@@ -3,9 +3,9 @@
 
 mod changed;
 mod forge;
-mod hostile;
+pub(crate) mod hostile;
 mod routed;
-mod strict;
+pub(crate) mod strict;
 
 use hongbao::notify::{self, Ack, Expected, ExpectedRefund, Paid, Refunded, Scanned, kind};
 use hongbao::query::RefundStatus;
@@ -15,7 +15,8 @@ use hongbao::{Client, Entity, ErrorKind, Fen, OutRefundNo, Outcome, PayConfig, S
 use crate::exchange::all_listed;
 use crate::fake::{Scripted, client_of, coffee, fixture};
 use crate::payments::{OPENID, ORDER, PAID, SUB_OPENID, number, provider};
-use forge::{OTHER_KEY, fields, signed};
+pub(crate) use forge::OTHER_KEY;
+use forge::{fields, signed};
 
 pub(crate) const REFUND: &str = "R20250318000001";
 
@@ -218,7 +219,7 @@ async fn notices_name_their_digest() {
 }
 
 #[tokio::test]
-async fn retired_keys_still_open_notices_and_sign_nothing() {
+pub(crate) async fn retired_keys_still_open_notices_and_sign_nothing() {
     let rotated = |retired: &[&'static str]| Rotated {
         entity: Entity { key: Secret::new(OTHER_KEY), ..coffee() },
         retired: retired.to_vec(),

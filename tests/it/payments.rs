@@ -261,7 +261,7 @@ async fn both<R: Request>(folder: &str, plain: &R, full: &R) {
 }
 
 #[tokio::test]
-async fn requests_are_written_as_elsewhere() {
+pub(crate) async fn requests_are_written_as_elsewhere() {
     both("pay.jsapi", &jsapi(), &full_jsapi()).await;
     both("pay.native", &native(), &full_native()).await;
     both("pay.app", &app(), &full_app()).await;

@@ -332,7 +332,7 @@ fn not_ours() -> Vec<Row> {
 }
 
 #[tokio::test]
-async fn no_forgery_is_accepted() {
+pub(crate) async fn no_forgery_is_accepted() {
     let client = quiet(&coffee());
     // What the table begins with is accepted, so each row fails for its own reason.
     for (body, taken) in [

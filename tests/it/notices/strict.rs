@@ -66,7 +66,7 @@ async fn the_record_has_the_last_word() {
 /// Errors are logged: a stranger's text must not begin a line of its own, and
 /// must not fill the log.
 #[tokio::test]
-async fn strangers_write_no_lines_into_the_log() {
+pub(crate) async fn strangers_write_no_lines_into_the_log() {
     let client = quiet(&coffee());
     let line = format!("1510000001\nINFO payment accepted {}", "x".repeat(5000));
     for body in [
