@@ -31,12 +31,12 @@ async fn accepted<R: Request>(request: &R, what: &str) {
 macro_rules! orders {
     ($check:ident, $field:literal, $what:expr, |$order:ident| $change:expr) => {{
         macro_rules! one {
-                                                    ($make:expr) => {{
-                                                        let mut $order = $make;
-                                                        $change;
-                                                        orders!(@ $check, $order, $field, $what);
-                                                    }};
-                                                }
+                                                        ($make:expr) => {{
+                                                            let mut $order = $make;
+                                                            $change;
+                                                            orders!(@ $check, $order, $field, $what);
+                                                        }};
+                                                    }
         one!(jsapi());
         one!(native());
         one!(app());
@@ -328,7 +328,8 @@ fn refunds_fit_into_their_order() {
     let parts = |n: usize| -> Vec<(&str, Fen)> { fifty[..n].iter().map(|part| (&**part, fen(1))).collect() };
     let own = refund().out_refund_no;
     // Known refunds beside one of 300 fen of 888, and the field that is wrong.
-    let table: Vec<(Vec<(&str, Fen)>, Option<&str>)> = vec![
+    type Known<'a> = Vec<(&'a str, Fen)>;
+    let table: Vec<(Known<'_>, Option<&str>)> = vec![
         (vec![], None),
         (vec![("A", fen(588))], None),
         (vec![("A", fen(589))], Some("refund_fee")),

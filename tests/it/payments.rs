@@ -297,22 +297,23 @@ fn every_payment_call_has_its_row() {
 
 #[test]
 fn the_contracts_say_who_shows_a_certificate() {
-    assert!(pay::Refund::CONTRACT.certificate && pay::Reverse::CONTRACT.certificate);
-    for certificate in [
-        pay::Jsapi::CONTRACT.certificate,
-        pay::Native::CONTRACT.certificate,
-        pay::App::CONTRACT.certificate,
-        pay::H5::CONTRACT.certificate,
-        pay::Micropay::CONTRACT.certificate,
-        pay::Close::CONTRACT.certificate,
-        pay::AuthCode::CONTRACT.certificate,
-        pay::ShortUrl::CONTRACT.certificate,
-        pay::Report::CONTRACT.certificate,
-        query::Order::CONTRACT.certificate,
-        query::Refund::CONTRACT.certificate,
-    ] {
-        assert!(!certificate);
-    }
+    let shown = [
+        ("refund", pay::Refund::CONTRACT.certificate),
+        ("reverse", pay::Reverse::CONTRACT.certificate),
+        ("jsapi", pay::Jsapi::CONTRACT.certificate),
+        ("native", pay::Native::CONTRACT.certificate),
+        ("app", pay::App::CONTRACT.certificate),
+        ("h5", pay::H5::CONTRACT.certificate),
+        ("micropay", pay::Micropay::CONTRACT.certificate),
+        ("close", pay::Close::CONTRACT.certificate),
+        ("auth_code", pay::AuthCode::CONTRACT.certificate),
+        ("short_url", pay::ShortUrl::CONTRACT.certificate),
+        ("report", pay::Report::CONTRACT.certificate),
+        ("order", query::Order::CONTRACT.certificate),
+        ("refund query", query::Refund::CONTRACT.certificate),
+    ];
+    let shown: Vec<&str> = shown.into_iter().filter(|(_, certificate)| *certificate).map(|(call, _)| call).collect();
+    assert_eq!(shown, ["refund", "reverse"]);
 }
 
 /// An entity without a sub-merchant sends none of its fields, and one without a

@@ -1,9 +1,9 @@
 //! Answers to refunds.
 
 use hongbao::ErrorKind::{Mismatch, Refusal};
-use hongbao::Fen;
 use hongbao::Outcome::{Refused, Unknown};
 use hongbao::pay::{CouponRefund, CouponType, Refund, RefundTaken};
+use hongbao::{Entity, Fen};
 
 use super::{ORDER, PAID, coffee, full_refund, hmac, provider, reads, refund};
 use crate::exchange::{all_listed, refuses};
@@ -39,7 +39,8 @@ async fn refunds_are_taken() {
     let untyped = two.iter().map(|&(id, fee)| (Some(id), None, Some(fee))).collect();
     // The full refund names the payment by WeChat's number.
     let by_wechat = Refund { out_refund_no: refund().out_refund_no, ..full_refund() };
-    let rows: Vec<(_, _, _, [Option<i64>; 7], Vec<Coupon<'_>>, Option<&str>)> = vec![
+    type Row<'a> = (&'a str, Entity, Refund, [Option<i64>; 7], Vec<Coupon<'a>>, Option<&'a str>);
+    let rows: Vec<Row<'_>> = vec![
         ("reply.xml", coffee(), refund(), plain, vec![], None),
         ("reply.xml", coffee(), by_wechat, plain, vec![], None),
         ("reply.hmac.xml", hmac(), refund(), plain, vec![], None),
