@@ -31,12 +31,12 @@ async fn accepted<R: Request>(request: &R, what: &str) {
 macro_rules! orders {
     ($check:ident, $field:literal, $what:expr, |$order:ident| $change:expr) => {{
         macro_rules! one {
-                                                        ($make:expr) => {{
-                                                            let mut $order = $make;
-                                                            $change;
-                                                            orders!(@ $check, $order, $field, $what);
-                                                        }};
-                                                    }
+                                                            ($make:expr) => {{
+                                                                let mut $order = $make;
+                                                                $change;
+                                                                orders!(@ $check, $order, $field, $what);
+                                                            }};
+                                                        }
         one!(jsapi());
         one!(native());
         one!(app());
