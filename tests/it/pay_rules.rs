@@ -27,27 +27,45 @@ async fn accepted<R: Request>(request: &R, what: &str) {
     assert_eq!(wire.seen().len(), 1, "{what}");
 }
 
+/// What all four ways to place an order have.
+struct Shared {
+    body: String,
+    total_fee: Fen,
+    notify_url: String,
+    extra: Extra,
+}
+
 /// All four ways to place an order, changed alike.
-macro_rules! orders {
-    ($check:ident, $field:literal, $what:expr, |$order:ident| $change:expr) => {{
-        macro_rules! one {
-                                                            ($make:expr) => {{
-                                                                let mut $order = $make;
-                                                                $change;
-                                                                orders!(@ $check, $order, $field, $what);
-                                                            }};
-                                                        }
-        one!(jsapi());
-        one!(native());
-        one!(app());
-        one!(h5());
-    }};
-    (@ refused, $order:ident, $field:literal, $what:expr) => {
-        refused(&$order, $field, $what).await
-    };
-    (@ accepted, $order:ident, $field:literal, $what:expr) => {
-        accepted(&$order, $what).await
-    };
+fn orders(change: impl FnOnce(&mut Shared)) -> (pay::Jsapi, pay::Native, pay::App, pay::H5) {
+    let pay::Jsapi { body, total_fee, notify_url, extra, .. } = jsapi();
+    let mut shared = Shared { body, total_fee, notify_url, extra };
+    change(&mut shared);
+    let texts = || (shared.body.clone(), shared.notify_url.clone(), shared.extra.clone());
+    let total_fee = shared.total_fee;
+    let (body, notify_url, extra) = texts();
+    let jsapi = pay::Jsapi { body, total_fee, notify_url, extra, ..jsapi() };
+    let (body, notify_url, extra) = texts();
+    let native = pay::Native { body, total_fee, notify_url, extra, ..native() };
+    let (body, notify_url, extra) = texts();
+    let app = pay::App { body, total_fee, notify_url, extra, ..app() };
+    let (body, notify_url, extra) = texts();
+    (jsapi, native, app, pay::H5 { body, total_fee, notify_url, extra, ..h5() })
+}
+
+async fn orders_refused(field: &str, what: &str, change: impl FnOnce(&mut Shared)) {
+    let (jsapi, native, app, h5) = orders(change);
+    refused(&jsapi, field, what).await;
+    refused(&native, field, what).await;
+    refused(&app, field, what).await;
+    refused(&h5, field, what).await;
+}
+
+async fn orders_accepted(what: &str, change: impl FnOnce(&mut Shared)) {
+    let (jsapi, native, app, h5) = orders(change);
+    accepted(&jsapi, what).await;
+    accepted(&native, what).await;
+    accepted(&app, what).await;
+    accepted(&h5, what).await;
 }
 
 const GREATEST: i64 = i32::MAX as i64;
@@ -56,12 +74,12 @@ const GREATEST: i64 = i32::MAX as i64;
 async fn amounts_of_orders() {
     for fen in [i64::MIN, -888, -1, 0, GREATEST + 1, i64::MAX] {
         let what = format!("{fen} fen");
-        orders!(refused, "total_fee", &what, |order| order.total_fee = Fen::new(fen));
+        orders_refused("total_fee", &what, |order| order.total_fee = Fen::new(fen)).await;
         refused(&Micropay { total_fee: Fen::new(fen), ..micropay() }, "total_fee", &what).await;
     }
     for fen in [1, 888, GREATEST] {
         let what = format!("{fen} fen");
-        orders!(accepted, "total_fee", &what, |order| order.total_fee = Fen::new(fen));
+        orders_accepted(&what, |order| order.total_fee = Fen::new(fen)).await;
         accepted(&Micropay { total_fee: Fen::new(fen), ..micropay() }, &what).await;
     }
 }
@@ -105,7 +123,7 @@ async fn addresses_that_wechat_would_not_call() {
         ("https://shop.example.com/wx\n", "a line break behind"),
         (" https://shop.example.com/wx", "a blank in front"),
     ] {
-        orders!(refused, "notify_url", what, |order| order.notify_url = url.into());
+        orders_refused("notify_url", what, |order| order.notify_url = url.into()).await;
         // An empty one is not sent, and the setting of the merchant platform counts.
         let refund =
             pay::Refund { extra: RefundExtra { notify_url: Some(url.into()), ..RefundExtra::default() }, ..refund() };
@@ -113,9 +131,9 @@ async fn addresses_that_wechat_would_not_call() {
     }
     let longest = format!("https://shop.example.com/{}", "a".repeat(256 - 25));
     let longer = format!("{longest}a");
-    orders!(refused, "notify_url", "257 characters", |order| order.notify_url = longer.clone());
+    orders_refused("notify_url", "257 characters", |order| order.notify_url = longer.clone()).await;
     for url in ["https://shop.example.com/wx", "http://203.0.113.9:8080/", "https://x", &longest] {
-        orders!(accepted, "notify_url", url, |order| order.notify_url = url.into());
+        orders_accepted(url, |order| order.notify_url = url.into()).await;
         let extra = RefundExtra { notify_url: Some(url.into()), ..RefundExtra::default() };
         accepted(&pay::Refund { extra, ..refund() }, url).await;
     }
@@ -134,11 +152,11 @@ async fn goods_are_described_in_127_bytes() {
         ("拿\r铁".into(), "a carriage return"),
         ("拿铁🧧".into(), "emoji"),
     ] {
-        orders!(refused, "body", what, |order| order.body = text.clone());
+        orders_refused("body", what, |order| order.body = text.clone()).await;
         refused(&Micropay { body: text.clone(), ..micropay() }, "body", what).await;
     }
     for text in ["a".repeat(127), format!("{}a", "拿".repeat(42)), "a&b=<c>]]>".into()] {
-        orders!(accepted, "body", &text, |order| order.body = text.clone());
+        orders_accepted(&text, |order| order.body = text.clone()).await;
         accepted(&Micropay { body: text.clone(), ..micropay() }, &text).await;
     }
 }
@@ -164,9 +182,9 @@ async fn the_end_of_an_order_lies_ahead_of_its_beginning() {
     ] {
         let what = format!("{start:?} to {end:?}");
         if for_orders {
-            orders!(accepted, "time_expire", &what, |order| order.extra = with(start, end));
+            orders_accepted(&what, |order| order.extra = with(start, end)).await;
         } else {
-            orders!(refused, "time_expire", &what, |order| order.extra = with(start, end));
+            orders_refused("time_expire", &what, |order| order.extra = with(start, end)).await;
         }
         let sale = Micropay { extra: with(start, end), ..micropay() };
         if for_codes { accepted(&sale, &what).await } else { refused(&sale, "time_expire", &what).await }
@@ -185,11 +203,11 @@ async fn goods_have_plain_numbers() {
     };
     let long = "x".repeat(33);
     for ids in [&[""][..], &["sku 1"], &["水杯"], &["sku-1", "sku/2"], &[&long], &["sku.1"]] {
-        orders!(refused, "detail", &format!("{ids:?}"), |order| order.extra = with(ids));
+        orders_refused("detail", &format!("{ids:?}"), |order| order.extra = with(ids)).await;
         refused(&Micropay { extra: with(ids), ..micropay() }, "detail", &format!("{ids:?}")).await;
     }
     for ids in [&["sku-1", "SKU_2"][..], &[&long[1..]], &[]] {
-        orders!(accepted, "detail", &format!("{ids:?}"), |order| order.extra = with(ids));
+        orders_accepted(&format!("{ids:?}"), |order| order.extra = with(ids)).await;
     }
     // Names are free, emoji excepted, and all of it together has an end.
     let named = |name: &str, times: usize| {
