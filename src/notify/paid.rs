@@ -28,6 +28,7 @@ impl Notice for Paid {
         match (doc.get_filled("trade_state"), doc.get_filled("result_code")) {
             (None | Some("SUCCESS"), Some("SUCCESS")) => {}
             (None, Some("FAIL")) | (Some("PAY_FAIL"), _) => return Err(wire::failed_notice(&doc)),
+            (Some("SUCCESS"), Some(code)) => return Err(wire::unexpected_in_notice("result_code", "SUCCESS", code)),
             (Some(state), Some(_)) => return Err(wire::unexpected_in_notice("trade_state", "SUCCESS", state)),
             _ => return Err(wire::missing_in_notice("result_code")),
         }

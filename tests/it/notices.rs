@@ -153,6 +153,10 @@ async fn a_failed_deduction_is_no_payment() {
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::Mismatch, Outcome::Unknown), "{result}");
         assert!(!Ack::to(&error).is_success());
     }
+    // Two answers that contradict each other are none.
+    let body = signed(&fields(&[("trade_state", Some("SUCCESS")), ("result_code", Some("FAIL"))]));
+    let error = client.open::<Paid>(body.as_bytes()).await.unwrap_err();
+    assert_eq!((error.outcome(), error.field()), (Outcome::Unknown, Some("result_code")));
     let body = signed(&fields(&[contract, ("trade_state", Some("SUCCESS"))]));
     let paid: Paid = client.open(body.as_bytes()).await.unwrap();
     assert!(paid.confirm(&expected(&client)).is_ok());
