@@ -126,7 +126,14 @@ fn judge(sale: &Micropay, found: Result<query::OrderFound>) -> Result<Verdict> {
         Err(_) => return Ok(Verdict::Open),
     };
     match &found.trade_state {
-        TradeState::Success | TradeState::Refund => match found.payment() {
+        // Not by us, and in these seconds by nobody: the number is an older sale's.
+        TradeState::Refund => {
+            let problem = "trade_state: what was paid under this number has been given back, if only in part";
+            Err(Error::new(ErrorKind::Mismatch, Outcome::Unknown, problem)
+                .with_field("trade_state")
+                .with_next_step("deliver nothing for it: query its refunds, and sell under a new number"))
+        }
+        TradeState::Success => match found.payment() {
             Some(payment) if payment.total_fee != sale.total_fee => {
                 let problem = format!(
                     "total_fee: {} yuan were paid under this number, not {}",

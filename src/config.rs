@@ -275,7 +275,10 @@ impl Merchant {
         let mch_id = MchId::new(config.mch_id())
             .map_err(|error| Error::config("mch_id", error, "copy it from the merchant platform"))?;
         let key = config.key();
-        check_key(&key)?;
+        check_key("key", &key)?;
+        let retired_keys = config.retired_keys();
+        // An empty one would be a key that everybody knows.
+        retired_keys.iter().try_for_each(|key| check_key("retired_keys", key))?;
         let endpoint = config.endpoint();
         endpoint.hosts()?;
         let identity = Identity::read(&config.cert(), &mch_id, now)?;
@@ -291,7 +294,7 @@ impl Merchant {
             endpoint,
             digest: config.digest(),
             sub_merchant: config.sub_merchant(),
-            retired_keys: config.retired_keys(),
+            retired_keys,
         })
     }
 
@@ -351,18 +354,18 @@ pub(crate) const SANDBOX_ORGANIZATION: &str = "Hongbao Sandbox";
 
 const KEY_LEN: usize = 32;
 
-fn check_key(key: &Secret) -> Result<()> {
+fn check_key(field: &'static str, key: &Secret) -> Result<()> {
     let bytes = key.expose();
     let next = "copy the APIv2 key (账户中心 → API安全 → APIv2密钥) without anything around it";
     if bytes.iter().any(u8::is_ascii_whitespace) {
         let problem = format!("{} bytes with white space or a line break among them", bytes.len());
-        return Err(Error::config("key", problem, next));
+        return Err(Error::config(field, problem, next));
     }
     if bytes.len() != KEY_LEN {
-        return Err(Error::config("key", format!("must have {KEY_LEN} characters, found {}", bytes.len()), next));
+        return Err(Error::config(field, format!("must have {KEY_LEN} characters, found {}", bytes.len()), next));
     }
     if !bytes.iter().all(u8::is_ascii_alphanumeric) {
-        return Err(Error::config("key", "has other characters than ASCII letters and digits", next));
+        return Err(Error::config(field, "has other characters than ASCII letters and digits", next));
     }
     Ok(())
 }

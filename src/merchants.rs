@@ -76,6 +76,7 @@ impl Merchants {
         let Hint { mch_id, app_id, sub_mch_id, .. } = wire::unverified_merchant(body)?;
         let sub = sub_mch_id.unwrap_or_default();
         let Some(client) = self.find_sub(&mch_id, &app_id, &sub) else {
+            let [mch_id, app_id, sub] = [mch_id, app_id, sub].map(|text| wire::shown(&text));
             let problem = format!("the notification names merchant {mch_id}, appid {app_id}, sub-merchant {sub:?}");
             return Err(Error::new(ErrorKind::Mismatch, Outcome::Unknown, problem)
                 .with_field("mch_id")

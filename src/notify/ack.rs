@@ -22,8 +22,7 @@ impl Ack {
 
     /// It should come again later; `reason` is for WeChat's log, at most 128 characters.
     pub fn fail(reason: &str) -> Self {
-        let reason: String = reason.chars().filter(|c| !c.is_control()).take(128).collect();
-        Self::with("FAIL", &reason)
+        Self::with("FAIL", &one_line(reason))
     }
 
     /// The answer to a notification that was refused with this error. It does
@@ -75,4 +74,10 @@ impl Ack {
     pub const fn is_success(&self) -> bool {
         self.success
     }
+}
+
+/// At most 128 characters, and none that the other side would read as another:
+/// XML makes a line feed of a carriage return, and then a signature is wrong.
+pub(super) fn one_line(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(128).collect()
 }

@@ -1,7 +1,7 @@
 //! Which notification it is, where several come to one address.
 
 use crate::error::{Error, ErrorKind, Outcome, Result};
-use crate::wire::read_xml;
+use crate::wire::{read_xml, unreadable_notice};
 
 /// Which notification a body claims to be. Nothing of it is proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,11 +33,7 @@ pub fn kind(body: &[u8]) -> Result<Kind> {
         return Err(Error::new(ErrorKind::Unreadable, Outcome::Unknown, "the notification is JSON, so of API v3")
             .with_next_step("route it to the code for API v3"));
     }
-    let doc = read_xml(body).map_err(|error| {
-        Error::new(ErrorKind::Unreadable, Outcome::Unknown, format!("the notification cannot be read: {error}"))
-            .because(error)
-            .with_next_step("hand over the bytes of the body as they came; WeChat sends XML")
-    })?;
+    let doc = read_xml(body).map_err(unreadable_notice)?;
     let has = |field: &str| doc.get_filled(field).is_some();
     Ok(if has("req_info") {
         Kind::Refunded

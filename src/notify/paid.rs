@@ -23,9 +23,13 @@ pub struct Paid {
 impl Notice for Paid {
     fn open(receiver: &Receiver<'_>, body: &[u8]) -> Result<Self> {
         let doc = receiver.signed(body)?;
-        match doc.get_filled("result_code") {
-            Some("SUCCESS") => {}
-            Some("FAIL") => return Err(wire::failed_notice(&doc)),
+        // Deductions by contract say in trade_state what became of them, and may
+        // say SUCCESS above it (deduction notification, 扣款结果通知, read 2026-11).
+        match (doc.get_filled("trade_state"), doc.get_filled("result_code")) {
+            (None | Some("SUCCESS"), Some("SUCCESS")) => {}
+            (None, Some("FAIL")) | (Some("PAY_FAIL"), _) => return Err(wire::failed_notice(&doc)),
+            (Some("SUCCESS"), Some(code)) => return Err(wire::unexpected_in_notice("result_code", "SUCCESS", code)),
+            (Some(state), Some(_)) => return Err(wire::unexpected_in_notice("trade_state", "SUCCESS", state)),
             _ => return Err(wire::missing_in_notice("result_code")),
         }
         for field in ["transaction_id", "out_trade_no", "total_fee"] {

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ack::Ack;
+use super::ack::{Ack, one_line};
 use crate::error::Result;
 use crate::wire::{self, Digest, Doc, Notice, Receiver, Stamp};
 
@@ -43,9 +43,10 @@ impl Scanned {
         self.signed(stamp, &[("prepay_id", prepay_id), ("result_code", "SUCCESS")], true)
     }
 
-    /// There is none; the user reads `reason`, such as 商品已售完.
+    /// There is none; the user reads `reason`, such as 商品已售完,
+    /// at most 128 characters.
     pub fn refuse(&self, stamp: &Stamp<'_>, reason: &str) -> Ack {
-        self.signed(stamp, &[("result_code", "FAIL"), ("err_code_des", reason)], false)
+        self.signed(stamp, &[("result_code", "FAIL"), ("err_code_des", &one_line(reason))], false)
     }
 
     fn signed(&self, stamp: &Stamp<'_>, fields: &[(&str, &str)], success: bool) -> Ack {

@@ -56,4 +56,4 @@ pub use trade::{Coupon, CouponType, OrderKey, Payment, TradeState, TradeType};
 pub(crate) use {order::MAX_FEE, refund::REFUNDS_OF_AN_ORDER};
 
 pub(crate) use refund::COUPON_REFUNDS;
-pub(crate) use trade::COUPONS;
+pub(crate) use trade::{COUPONS, check_filled};

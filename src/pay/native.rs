@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::order::{self, Extra};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::OutTradeNo;
 use crate::money::Fen;
 use crate::wire::{Contract, Request};
@@ -52,6 +52,10 @@ impl Request for Native {
     type Reply = NativePlaced;
 
     fn check(&self) -> Result<()> {
+        // The field list is that of all trade types, where it may be missing.
+        if self.product_id.is_empty() {
+            return Err(Error::invalid("product_id", "must not be empty"));
+        }
         order::check(self.total_fee, &self.notify_url, &self.extra)
     }
 }

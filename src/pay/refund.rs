@@ -145,6 +145,7 @@ impl Request for Refund {
     type Reply = RefundTaken;
 
     fn check(&self) -> Result<()> {
+        self.order.check()?;
         check_fee("total_fee", self.total_fee)?;
         check_fee("refund_fee", self.refund_fee)?;
         if self.refund_fee > self.total_fee {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::trade::OrderKey;
 use crate::code;
+use crate::error::Result;
 use crate::wire::{Contract, Field, Generation, Repeat, Request};
 
 /// Gives the money of a payment by code back, or closes it if none came; within
@@ -36,4 +37,8 @@ impl Request for Reverse {
         .official_sandboxes(&[Generation::One]);
 
     type Reply = Reversed;
+
+    fn check(&self) -> Result<()> {
+        self.order.check()
+    }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::error::{Error, Result};
 use crate::ids::OutTradeNo;
 use crate::money::Fen;
 use crate::wire::{Numbered, beijing_time, wire_enum};
@@ -17,6 +18,20 @@ pub enum OrderKey {
     /// The merchant's number (商户订单号).
     #[serde(rename = "out_trade_no")]
     OutTradeNo(OutTradeNo),
+}
+
+impl OrderKey {
+    /// An empty field is not sent, and then no order would be meant.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self {
+            Self::TransactionId(number) => check_filled("transaction_id", number),
+            Self::OutTradeNo(_) => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn check_filled(field: &'static str, number: &str) -> Result<()> {
+    if number.is_empty() { Err(Error::invalid(field, "must not be empty")) } else { Ok(()) }
 }
 
 impl From<OutTradeNo> for OrderKey {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::code;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::money::Fen;
 use crate::pay::{COUPONS, Coupon, OrderKey, Payment, TradeState, TradeType};
 use crate::wire::{Contract, Field, Generation, Repeat, Request, beijing_time};
@@ -58,12 +58,7 @@ impl Request for Order {
     type Reply = OrderFound;
 
     fn check(&self) -> Result<()> {
-        match &self.order {
-            OrderKey::TransactionId(number) if number.is_empty() => {
-                Err(Error::invalid("transaction_id", "must not be empty"))
-            }
-            _ => Ok(()),
-        }
+        self.order.check()
     }
 }
 

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::code;
+use crate::error::Result;
 use crate::ids::{OutRefundNo, OutTradeNo};
 use crate::money::Fen;
-use crate::pay::{COUPON_REFUNDS, CouponRefund};
+use crate::pay::{COUPON_REFUNDS, CouponRefund, check_filled};
 use crate::wire::{Contract, Field, Generation, Numbered, Repeat, Request, beijing_time, wire_enum};
 
 /// Asks about one refund, or about all of an order, ten at a time.
@@ -78,6 +79,14 @@ impl Request for Refund {
         .official_sandboxes(&[Generation::One]);
 
     type Reply = RefundsFound;
+
+    fn check(&self) -> Result<()> {
+        match &self.refund {
+            RefundKey::RefundId(number) => check_filled("refund_id", number),
+            RefundKey::TransactionId(number) => check_filled("transaction_id", number),
+            RefundKey::OutRefundNo(_) | RefundKey::OutTradeNo(_) => Ok(()),
+        }
+    }
 }
 
 const REFUNDS: Numbered = Numbered::list(

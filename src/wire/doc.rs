@@ -99,6 +99,11 @@ impl Doc {
         self.find(name).is_some()
     }
 
+    /// Whether a field holds elements, which no signature covers.
+    pub(crate) fn has_lists(&self) -> bool {
+        self.entries.iter().any(|entry| entry.list.is_some())
+    }
+
     /// Names and values of the text fields, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.entries.iter().filter(|entry| entry.list.is_none()).map(|entry| (self.name(entry), self.value(entry)))

@@ -58,7 +58,10 @@ pub use xml::{XmlError, read as read_xml, write as write_xml};
 pub(crate) use check::is_order_number;
 pub(crate) use de::{beijing_time, compact, compact_time, json, read as read_doc};
 pub(crate) use envelope::{misfit, starts_like_markup};
-pub(crate) use notice::{failed as failed_notice, missing as missing_in_notice, unexpected as unexpected_in_notice};
+pub(crate) use notice::{
+    failed as failed_notice, missing as missing_in_notice, shown, unexpected as unexpected_in_notice,
+    unreadable as unreadable_notice,
+};
 pub(crate) use numbered::fold;
 pub(crate) use open_enum::wire_enum;
 #[cfg(feature = "sandbox")]

@@ -3,8 +3,9 @@
 
 use super::digest::{self, Digest};
 use super::doc::Doc;
+use super::req_info;
 use super::signer::Signer;
-use super::{req_info, xml};
+use super::xml::{self, XmlError};
 use crate::code::Code;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::secret::Secret;
@@ -100,17 +101,22 @@ impl<'a> Receiver<'a> {
         let Some(sign) = doc.get_filled("sign") else {
             return Err(unverified("it carries no signature".to_owned()).with_field("sign"));
         };
+        if doc.has_lists() {
+            return Err(unverified("it holds elements that no signature covers".to_owned()).with_field("sign"));
+        }
         // Never by the length of the signature, which its sender chooses.
         let digest = match (only, doc.get_filled("sign_type")) {
             (Some(only), _) => only,
             (None, None | Some("MD5")) => Digest::Md5,
             (None, Some("HMAC-SHA256")) => Digest::HmacSha256,
             (None, Some(other)) => {
-                return Err(unverified(format!("sign_type is {other:?}, which nobody uses")).with_field("sign_type"));
+                return Err(
+                    unverified(format!("sign_type is {}, which nobody uses", shown(other))).with_field("sign_type")
+                );
             }
         };
         if !self.keys().any(|key| digest::verify(&doc, sign, key, digest)) {
-            let claimed = doc.get_filled("mch_id").unwrap_or("nobody");
+            let claimed = shown(doc.get_filled("mch_id").unwrap_or("nobody"));
             return Err(unverified(format!(
                 "its signature does not hold under the key of {}; it names merchant {claimed}",
                 self.signer.mch_id
@@ -137,7 +143,7 @@ impl<'a> Receiver<'a> {
                 // A payment for a sub-merchant's appid that this entity does not name.
                 (None, Some(_)) if field == "sub_appid" && sub.is_some() => {}
                 (ours, theirs) => {
-                    let (ours, theirs) = (ours.unwrap_or("none"), theirs.unwrap_or("none"));
+                    let (ours, theirs) = (ours.unwrap_or("none"), shown(theirs.unwrap_or("none")));
                     return Err(Error::new(
                         ErrorKind::Mismatch,
                         Outcome::Unknown,
@@ -153,12 +159,21 @@ impl<'a> Receiver<'a> {
 }
 
 fn read(body: &[u8]) -> Result<Doc> {
-    xml::read(body).map_err(|error| {
-        let problem = format!("the notification cannot be read: {error}");
-        Error::new(ErrorKind::Unreadable, Outcome::Unknown, problem)
-            .because(error)
-            .with_next_step("hand over the bytes of the body as they came; WeChat sends XML")
-    })
+    xml::read(body).map_err(unreadable)
+}
+
+/// A body that is no message.
+pub(crate) fn unreadable(error: XmlError) -> Error {
+    let problem = format!("the notification cannot be read: {}", shown(&error.to_string()));
+    Error::new(ErrorKind::Unreadable, Outcome::Unknown, problem)
+        .because(error)
+        .with_next_step("hand over the bytes of the body as they came; WeChat sends XML")
+}
+
+/// A stranger's text as errors quote it, which are logged: it begins no line of
+/// its own, and does not fill the log.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars().take(128).flat_map(char::escape_debug).collect()
 }
 
 fn return_code(doc: &Doc) -> Result<()> {
@@ -166,7 +181,8 @@ fn return_code(doc: &Doc) -> Result<()> {
         "SUCCESS" => Ok(()),
         other => {
             let text = doc.get_filled("return_msg").unwrap_or("without a text");
-            Err(unverified(format!("return_code is {other:?} ({text}), which carries no signature and proves nothing"))
+            let (other, text) = (shown(other), shown(text));
+            Err(unverified(format!("return_code is {other} ({text}), which carries no signature and proves nothing"))
                 .with_field("return_code"))
         }
     }

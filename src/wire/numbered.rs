@@ -46,14 +46,23 @@ impl Items {
     }
 
     fn into_docs(self, family: &Numbered) -> Vec<Doc> {
-        let docs = self.0.into_values().map(|(mut doc, items)| {
-            if let Some(inner) = family.inner {
-                doc.push_list(inner.into, "item", items.into_values().collect());
+        let docs = self.0.into_values().filter_map(|(mut doc, items)| {
+            let items: Vec<Doc> = items.into_values().filter(says_something).collect();
+            if !says_something(&doc) && items.is_empty() {
+                return None;
             }
-            doc
+            if let Some(inner) = family.inner {
+                doc.push_list(inner.into, "item", items);
+            }
+            Some(doc)
         });
         docs.collect()
     }
+}
+
+/// Empty fields are in no signature, so they alone make no item.
+fn says_something(doc: &Doc) -> bool {
+    doc.iter().any(|(_, value)| !value.is_empty())
 }
 
 /// The field of which this is one, and its numbers.
@@ -119,6 +128,25 @@ mod tests {
         let fees: Vec<_> = first.list("coupons").iter().map(|coupon| coupon.get("coupon_refund_fee")).collect();
         assert_eq!(fees, [Some("1"), Some("2")]);
         assert_eq!((second.get("refund_id"), second.list("coupons").len()), (Some("r1"), 0));
+    }
+
+    #[test]
+    fn empty_fields_make_no_item() {
+        let doc: Doc = [
+            ("coupon_refund_id_1_0", ""),
+            ("refund_id_1", ""),
+            ("refund_id_2", ""),
+            ("coupon_refund_id_2_1", "c"),
+            ("refund_id_0", "r0"),
+            ("coupon_refund_fee_0", ""),
+            ("coupon_refund_fee_0_3", ""),
+        ]
+        .into_iter()
+        .collect();
+        let folded = fold(&doc, &[REFUNDS]);
+        let [first, second] = folded.list("refunds") else { panic!("{folded:?}") };
+        assert_eq!(first.iter().collect::<Vec<_>>(), [("refund_id", "r0"), ("coupon_refund_fee", "")]);
+        assert_eq!((first.list("coupons").len(), second.list("coupons").len()), (0, 1));
     }
 
     #[test]

@@ -80,6 +80,27 @@ mod tests {
         }
     }
 
+    #[derive(serde::Deserialize)]
+    struct Vector {
+        key: String,
+        plain: String,
+        cipher: String,
+    }
+
+    /// Texts of many lengths around the blocks.
+    #[test]
+    fn opens_each_text_of_the_fixtures() {
+        let vectors = include_str!("../../fixtures/notices/req_info.json");
+        let vectors: Vec<Vector> = serde_json::from_str(vectors).unwrap();
+        assert!(vectors.len() >= 30, "{}", vectors.len());
+        for Vector { key, plain, cipher } in vectors {
+            let key = Secret::new(key);
+            assert_eq!(decrypt(&cipher, &key).as_deref(), Some(plain.as_bytes()), "{plain}");
+            #[cfg(feature = "sandbox")]
+            assert_eq!(encrypt(plain.as_bytes(), &key), cipher, "{plain}");
+        }
+    }
+
     #[test]
     fn nothing_else_opens() {
         let sealed = VECTORS[1].1;

@@ -10,10 +10,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hongbao::clock::{Clock, Nonce, Timestamp};
 use hongbao::redpack::{Extra, Packet};
-use hongbao::wire::{Answer, Doc, read_xml};
+use hongbao::wire::{Answer, Digest, Doc, read_xml, sign, write_xml};
 use hongbao::{
-    BillNo, Cert, CertificateUse, Client, Delivered, Endpoint, Entity, Failed, Fen, OpenId, Outcome, Post, Secret,
-    Transport,
+    BillNo, Cert, CertificateUse, Client, Delivered, Endpoint, Entity, Failed, Fen, OpenId, Outcome, PayConfig, Post,
+    Secret, Transport,
 };
 use tokio::time::Instant;
 
@@ -66,6 +66,26 @@ pub(crate) enum Step {
     /// Something may have arrived, no answer came.
     Lost,
     NoConnection,
+}
+
+/// An answer of the gateway to the merchant of the fixtures: accepted, with these
+/// fields, and signed.
+pub(crate) fn answered(fields: &[(&str, &str)]) -> Step {
+    let levels = [("return_code", "SUCCESS"), ("result_code", "SUCCESS")];
+    let head = [("appid", "wx00f1e2d3c4b5a697"), ("mch_id", "1510000001"), ("nonce_str", "aB3dE5fG7hJ9kL1m")];
+    let mut doc: Doc = Doc::new();
+    // The first of a name counts, so a field given here wins.
+    for (name, value) in fields.iter().chain(&levels).chain(&head) {
+        doc.push(name, value);
+    }
+    let signature = sign(&doc, &Secret::new(KEY), Digest::Md5);
+    doc.push("sign", &signature);
+    Step::Answer(write_xml(&doc))
+}
+
+/// The same, refused with this code.
+pub(crate) fn refused(code: &str) -> Step {
+    answered(&[("result_code", "FAIL"), ("err_code", code), ("err_code_des", "说明")])
 }
 
 /// What a fake wire saw.
@@ -163,7 +183,12 @@ impl Nonce for Counting {
 
 /// A client over the fake wire, in the days when the fixtures were written.
 pub(crate) fn client(wire: &Arc<Scripted>) -> Client {
-    Client::builder(&coffee())
+    client_of(&coffee(), wire)
+}
+
+/// The same for another entity.
+pub(crate) fn client_of(config: &dyn PayConfig, wire: &Arc<Scripted>) -> Client {
+    Client::builder(config)
         .transport(Arc::<Scripted>::clone(wire))
         .clock(Standing::at("2025-03-18 08:30:00"))
         .nonce(Arc::new(Counting::default()))

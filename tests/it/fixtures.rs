@@ -1,14 +1,12 @@
 //! Requests and answers of each endpoint against the messages in `fixtures/`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
 use hongbao::query::{HbType, RedPacket, RedPacketFound, RedPacketStatus, SendType};
 use hongbao::redpack::{Extra, Group, Packet, RiskInfo, Scene};
-use hongbao::wire::{Digest, Doc, Request, read_xml, verify};
-use hongbao::{AppId, BillNo, Client, Error, ErrorKind, Fen, MchId, Outcome, Result, RetryPolicy, Secret};
+use hongbao::wire::{Request, read_xml};
+use hongbao::{AppId, BillNo, ErrorKind, Fen, MchId, Outcome, Result};
 
-use crate::fake::{self, FixedNonce, KEY, Scripted, Standing, Step, coffee, fixture, fixture_path};
+use crate::exchange::{all_listed, exchange, refuses, writes};
+use crate::fake::{self, Step, coffee, fixture};
 
 fn extra() -> Extra {
     let risk = RiskInfo {
@@ -70,55 +68,30 @@ fn packet_query() -> RedPacket {
     query("1510000001202503180000000017")
 }
 
-fn fields(doc: &Doc) -> BTreeMap<&str, &str> {
-    doc.iter().collect()
-}
-
-/// Sends a request against the fixture's bytes, once.
-async fn send<R: Request>(request: &R, answer: Step, nonce: &str) -> (Result<R::Reply>, Arc<Scripted>) {
-    let wire = Scripted::new([answer]);
-    let client = Client::builder(&coffee())
-        .transport(Arc::<Scripted>::clone(&wire))
-        .clock(Standing::at("2025-03-18 08:30:00"))
-        .nonce(Arc::new(FixedNonce(nonce.to_owned())))
-        .retry(RetryPolicy::never())
-        .build()
-        .unwrap();
-    (client.send(request).await, wire)
-}
-
-async fn writes<R: Request>(request: &R, name: &str) {
-    let expected = read_xml(fixture(name).as_bytes()).unwrap();
-    let sign = expected.get("sign").unwrap();
-    assert!(verify(&expected, sign, &Secret::new(KEY), Digest::Md5), "{name}");
-    let (_, wire) = send(request, Step::NoConnection, expected.get("nonce_str").unwrap()).await;
-    let seen = wire.seen();
-    assert_eq!(seen.len(), 1, "{name}");
-    assert_eq!(fields(&seen[0].doc), fields(&expected), "{name}");
-    assert_eq!((&*seen[0].host, &*seen[0].path), ("api.mch.weixin.qq.com", R::CONTRACT.path));
-    assert!(seen[0].certificate);
+async fn send<R: Request>(request: &R, answer: Step) -> Result<R::Reply> {
+    exchange(&coffee(), request, answer, "n").await.0
 }
 
 #[tokio::test]
 async fn requests_are_written_as_elsewhere() {
-    writes(&fake::packet(), "redpack.packet/request.xml").await;
-    writes(&full_packet(), "redpack.packet/request.full.xml").await;
-    writes(&group(), "redpack.group/request.xml").await;
-    writes(&full_group(), "redpack.group/request.full.xml").await;
-    writes(&packet_query(), "query.red_packet/request.xml").await;
+    writes(&coffee(), &fake::packet(), "redpack.packet/request.xml").await;
+    writes(&coffee(), &full_packet(), "redpack.packet/request.full.xml").await;
+    writes(&coffee(), &group(), "redpack.group/request.xml").await;
+    writes(&coffee(), &full_group(), "redpack.group/request.full.xml").await;
+    writes(&coffee(), &packet_query(), "query.red_packet/request.xml").await;
 }
 
 #[tokio::test]
 async fn accepted_packets() {
     for name in ["reply.xml", "reply.old_code.xml"] {
-        let (sent, _) = send(&fake::packet(), Step::Answer(fixture(&format!("redpack.packet/{name}"))), "n").await;
+        let sent = send(&fake::packet(), Step::Answer(fixture(&format!("redpack.packet/{name}")))).await;
         let sent = sent.unwrap();
         assert_eq!(sent.mch_billno.as_str(), "1510000001202503180000000017");
         assert_eq!(sent.re_openid.as_str(), "oQx4r0Z1a2b3c4d5e6f7g8h9i0jk");
         assert_eq!(sent.total_amount, Fen::new(150));
         assert_eq!(sent.send_listid, "1000041701202503183000051947263");
     }
-    let (sent, _) = send(&group(), Step::Answer(fixture("redpack.group/reply.xml")), "n").await;
+    let sent = send(&group(), Step::Answer(fixture("redpack.group/reply.xml"))).await;
     let sent = sent.unwrap();
     assert_eq!(sent.mch_billno.as_str(), "1510000001202503180000000018");
     assert_eq!((sent.total_amount, &*sent.send_listid), (Fen::new(900), "1000041701202503183000051947391"));
@@ -202,7 +175,7 @@ async fn packets_in_every_state() {
     for (name, expected) in table {
         let text = fixture(&format!("query.red_packet/{name}"));
         let number = read_xml(text.as_bytes()).unwrap().get("mch_billno").unwrap().to_owned();
-        let (found, _) = send(&query(&number), Step::Answer(text), "n").await;
+        let found = send(&query(&number), Step::Answer(text)).await;
         let found = found.unwrap_or_else(|error| panic!("{name}: {}", error.report()));
         assert_eq!(Found::of(&found), expected, "{name}");
         assert!(found.detail_id.is_some_and(|id| id.starts_with("10000417")), "{name}");
@@ -211,7 +184,7 @@ async fn packets_in_every_state() {
 
 #[tokio::test]
 async fn the_rest_of_what_a_query_finds() {
-    let (found, _) = send(&packet_query(), Step::Answer(fixture("query.red_packet/reply.xml")), "n").await;
+    let found = send(&packet_query(), Step::Answer(fixture("query.red_packet/reply.xml"))).await;
     let found = found.unwrap();
     assert_eq!((found.send_type, found.hb_type), (Some(SendType::Api), Some(HbType::Normal)));
     assert_eq!((found.total_num, found.total_amount), (Some(1), Some(Fen::new(150))));
@@ -219,49 +192,16 @@ async fn the_rest_of_what_a_query_finds() {
     assert_eq!(found.hblist[0].openid.as_deref(), Some("oQx4r0Z1a2b3c4d5e6f7g8h9i0jk"));
 
     let group = query("1510000001202503180000000018");
-    let (found, _) = send(&group, Step::Answer(fixture("query.red_packet/reply.group_partly.xml")), "n").await;
+    let found = send(&group, Step::Answer(fixture("query.red_packet/reply.group_partly.xml"))).await;
     let found = found.unwrap();
     assert_eq!((found.hb_type, found.total_num), (Some(HbType::Group), Some(5)));
     assert_eq!(found.wishing.as_deref(), Some("和朋友一起喝一杯"));
     assert_eq!(Fen::checked_sum(found.hblist.iter().filter_map(|one| one.amount)), Some(Fen::new(490)));
 
-    let (found, _) = send(&packet_query(), Step::Answer(fixture("query.red_packet/reply.new_values.xml")), "n").await;
+    let found = send(&packet_query(), Step::Answer(fixture("query.red_packet/reply.new_values.xml"))).await;
     let found = found.unwrap();
     assert_eq!(found.send_type, Some(SendType::Unknown("PARTNER".into())));
     assert_eq!(found.hb_type, Some(HbType::Unknown("COVER".into())));
-}
-
-type Row = (&'static str, ErrorKind, Outcome, Option<&'static str>);
-
-async fn refuses<R: Request>(request: &R, folder: &str, table: &[Row]) {
-    all_listed(folder, "refusal", table.iter().map(|row| row.0));
-    for &(name, kind, outcome, code) in table {
-        let (result, wire) = send(request, Step::Answer(fixture(&format!("{folder}/{name}"))), "n").await;
-        let Err(error) = result else { panic!("{folder}/{name} counts as success") };
-        let found = (error.kind(), error.outcome(), error.code().map(|code| code.as_str()));
-        assert_eq!(found, (kind, outcome, code), "{folder}/{name}: {}", error.report());
-        assert!(!error.next_step().is_empty(), "{folder}/{name}");
-        assert_eq!((error.attempts().len(), wire.seen().len()), (1, 1), "{folder}/{name}");
-        if kind == ErrorKind::Refusal {
-            assert!(described(&error), "{folder}/{name}: {error}");
-        }
-    }
-}
-
-/// The gateway's own words stand in the message.
-fn described(error: &Error) -> bool {
-    error.description().is_some_and(|text| !text.is_empty() && error.to_string().contains(text))
-}
-
-/// A fixture that no row names would never be read.
-fn all_listed<'a>(folder: &str, kind: &str, names: impl Iterator<Item = &'a str>) {
-    let listed: BTreeSet<String> = names.map(str::to_owned).collect();
-    let files = std::fs::read_dir(fixture_path(folder)).unwrap();
-    let there: BTreeSet<String> = files
-        .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.starts_with(kind))
-        .collect();
-    assert_eq!(there, listed, "{folder}");
 }
 
 #[tokio::test]
@@ -294,7 +234,7 @@ async fn refused_packets() {
         ("refusal.forged.xml", Unverified, Unknown, None),
         ("refusal.without_listid.xml", Unreadable, Unknown, None),
     ];
-    refuses(&fake::packet(), "redpack.packet", &table).await;
+    refuses(&coffee(), &fake::packet(), "redpack.packet", &table).await;
 }
 
 #[tokio::test]
@@ -312,7 +252,7 @@ async fn refused_groups() {
         ("refusal.new_code.xml", Refusal, Unknown, Some("GROUP_CLOSED")),
         ("refusal.official_sandbox.xml", Refusal, Unknown, None),
     ];
-    refuses(&group(), "redpack.group", &table).await;
+    refuses(&coffee(), &group(), "redpack.group", &table).await;
 }
 
 #[tokio::test]
@@ -333,25 +273,25 @@ async fn refused_queries() {
         ("refusal.official_sandbox.xml", Refusal, Unknown, None),
     ];
     let missing = query("1510000001202503180000009999");
-    refuses(&missing, "query.red_packet", &table).await;
+    refuses(&coffee(), &missing, "query.red_packet", &table).await;
 }
 
 /// What stands at the gateway's door answers without XML.
 #[tokio::test]
 async fn pages_of_the_proxy_are_no_answers() {
     let page = "<html>\r\n<head><title>400 No required SSL certificate was sent</title></head>\r\n</html>";
-    let (result, _) = send(&fake::packet(), Step::Status(400, page.into()), "n").await;
+    let result = send(&fake::packet(), Step::Status(400, page.into())).await;
     let error = result.unwrap_err();
     assert_eq!((error.kind(), error.outcome(), error.status()), (ErrorKind::Gateway, Outcome::Unknown, Some(400)));
     assert!(error.next_step().contains("certificate"), "{}", error.next_step());
 
     for (status, body) in [(502, "<html>502 Bad Gateway</html>"), (302, ""), (200, page), (500, "")] {
-        let (result, _) = send(&fake::packet(), Step::Status(status, body.into()), "n").await;
+        let result = send(&fake::packet(), Step::Status(status, body.into())).await;
         let error = result.unwrap_err();
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::Gateway, Outcome::Unknown), "{status}");
     }
     for body in ["", "{}", "<xml>", "<xml></xml>", "<!DOCTYPE xml><xml><return_code>SUCCESS</return_code></xml>"] {
-        let (result, _) = send(&fake::packet(), Step::Answer(body.into()), "n").await;
+        let result = send(&fake::packet(), Step::Answer(body.into())).await;
         let error = result.unwrap_err();
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unreadable, Outcome::Unknown), "{body}");
     }

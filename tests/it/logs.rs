@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::{flow, served};
+use crate::{cashier, fake, flow, notices, payments, served};
 
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -51,13 +51,21 @@ fn whole_suites_leave_no_key_behind() {
     served::a_wrong_key_is_explained_in_the_log();
     served::an_entity_of_ones_own_is_admitted();
 
+    payments::requests_are_written_as_elsewhere();
+    notices::retired_keys_still_open_notices_and_sign_nothing();
+    notices::hostile::no_forgery_is_accepted();
+    notices::strict::strangers_write_no_lines_into_the_log();
+    cashier::what_stays_open_is_reversed_at_the_deadline();
+
     let log = String::from_utf8_lossy(&captured.0.lock().unwrap()).into_owned();
-    for expected in ["call accepted", "call failed", "SYSTEMERROR"] {
+    for expected in ["call accepted", "call failed", "SYSTEMERROR", "notification refused", "payment by code reversed"]
+    {
         assert!(log.contains(expected), "the log is not what it should be without {expected:?}");
     }
     // Each key of a sandbox begins with the same mark; the others stand in the
-    // tests that were run.
-    for secret in ["HongbaoSandbox", "0123456789abcdef0123456789abcdef", "TestKey0", "PRIVATE KEY", "<sign>"] {
+    // tests that were run. Of a message, errors quote names and no contents.
+    let marks = ["HongbaoSandbox", "0123456789abcdef0123456789abcdef", "TestKey0", "PRIVATE KEY", "<sign><!"];
+    for secret in marks.into_iter().chain([fake::KEY, notices::OTHER_KEY]) {
         let line = log.lines().find(|line| line.contains(secret));
         assert_eq!(line, None, "{secret} is in the log");
     }
