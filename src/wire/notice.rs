@@ -89,7 +89,7 @@ impl<'a> Receiver<'a> {
             return Err(unverified(format!("req_info was not encrypted with the key of {}", self.signer.mch_id))
                 .with_field("req_info"));
         };
-        self.is_ours(&doc)?;
+        self.is_ours(&doc, true)?;
         Ok((doc, inner))
     }
 
@@ -123,17 +123,18 @@ impl<'a> Receiver<'a> {
             ))
             .with_field("sign"));
         }
-        self.is_ours(&doc)?;
+        // Questions, which are always MD5, name no sub-merchant.
+        self.is_ours(&doc, only.is_none())?;
         Ok(doc)
     }
 
-    fn is_ours(&self, doc: &Doc) -> Result<()> {
+    fn is_ours(&self, doc: &Doc, names_sub: bool) -> Result<()> {
         let sub = self.signer.sub;
         let sub_app_id = sub.and_then(|sub| sub.app_id()).map(|id| id.as_str());
         let expected = [
             ("mch_id", Some(self.signer.mch_id.as_str()), true),
             ("appid", Some(self.signer.app_id.as_str()), true),
-            ("sub_mch_id", sub.map(|sub| sub.mch_id().as_str()), sub.is_some()),
+            ("sub_mch_id", sub.map(|sub| sub.mch_id().as_str()), names_sub && sub.is_some()),
             ("sub_appid", sub_app_id, false),
         ];
         for (field, ours, required) in expected {
