@@ -1,8 +1,8 @@
 //! WeChat Pay (微信支付) for backends that serve several merchant entities.
 //!
 //! Implement [`PayConfig`] once per entity, build a [`Client`] from it, and
-//! [`send`](Client::send) requests: plain structs such as [`redpack::Packet`]
-//! and [`query::RedPacket`]. Each error tells by [`Error::outcome`] what became
+//! [`send`](Client::send) requests: plain structs such as [`redpack::Packet`],
+//! [`pay::Jsapi`] and [`query::Order`]. Each error tells by [`Error::outcome`] what became
 //! of the money.
 //!
 //! ```no_run
@@ -52,11 +52,20 @@
 //! first was not and will not be paid: the state `FAILED`, or the code
 //! `SEND_FAILED`. That a number is not found proves nothing.
 //!
+//! # Money comes in once, too
+//!
+//! [`pay`] places orders, takes payment codes and gives money back; [`query`]
+//! asks and downloads the bills of a day; [`notify`] turns what WeChat posts
+//! into values that count only after they were compared with the merchant's own
+//! records; [`cashier`] stays with a payment code until it is decided. A refund
+//! has one [`OutRefundNo`] for life, as a packet has its bill number.
+//!
 //! # Features
 //!
 //! * *(default)*: the SDK.
+//! * `qr`: pictures of the QR codes that users scan.
 //! * `sandbox`: a WeChat Pay in the process or on this machine.
-//! * `cli`: the program `hongbao`; turns `sandbox` on.
+//! * `cli`: the program `hongbao`; turns `qr` and `sandbox` on.
 //!
 //! # What is promised, and what is not
 //!

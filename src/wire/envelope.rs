@@ -234,11 +234,6 @@ fn same(kind: Option<Kind>, ours: &str, theirs: &str) -> bool {
     }
 }
 
-/// Whether a text answer is none: XML, or a page of a proxy.
-pub(crate) fn starts_like_markup(head: &[u8]) -> bool {
-    head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start().starts_with(b"<")
-}
-
 fn looks_like_html(text: &str) -> bool {
     let start: String = text.trim_start().chars().take(15).collect::<String>().to_ascii_lowercase();
     start.starts_with("<html") || start.starts_with("<!doctype html")

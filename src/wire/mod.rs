@@ -50,14 +50,14 @@ pub use doc::Doc;
 pub use envelope::{Answer, Sealed, fields_of, open, reply_of, seal};
 pub use facts::{Digests, Field, Generation, Kind, Numbered, Repeat, ReplySign};
 pub use notice::{Hint, Notice, Receiver, unverified_merchant};
-pub use sheet::{Progress, Sheet, looks_like_xml};
+pub use sheet::{Progress, Sheet};
 pub use signer::{Signer, Stamp};
 pub use xml::{XmlError, read as read_xml, write as write_xml};
 
 #[cfg(feature = "sandbox")]
 pub(crate) use check::is_order_number;
 pub(crate) use de::{beijing_time, compact, compact_time, json, read as read_doc};
-pub(crate) use envelope::{misfit, starts_like_markup};
+pub(crate) use envelope::misfit;
 pub(crate) use notice::{
     failed as failed_notice, missing as missing_in_notice, shown, unexpected as unexpected_in_notice,
     unreadable as unreadable_notice,
@@ -66,3 +66,4 @@ pub(crate) use numbered::fold;
 pub(crate) use open_enum::wire_enum;
 #[cfg(feature = "sandbox")]
 pub(crate) use req_info::encrypt as encrypt_req_info;
+pub(crate) use sheet::starts_like_markup;

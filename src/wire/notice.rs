@@ -201,7 +201,7 @@ pub(crate) fn missing(field: &'static str) -> Error {
 }
 
 fn unverified(problem: String) -> Error {
-    Error::new(ErrorKind::Unverified, Outcome::Unknown, format!("the notification is not genuine: {problem}"))
+    Error::new(ErrorKind::Unverified, Outcome::Unknown, format!("the notification cannot be trusted: {problem}"))
         .with_next_step("change nothing and answer FAIL; check that the key is this merchant's, and query")
 }
 

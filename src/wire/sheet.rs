@@ -66,15 +66,10 @@ pub enum Progress {
     End,
 }
 
-/// Whether an answer that begins so is a message in XML, a refusal in most
-/// cases, and not the table that was asked for.
-///
-/// A byte order mark and white space may come first; eight bytes more than
-/// those are enough.
-#[must_use]
-pub fn looks_like_xml(head: &[u8]) -> bool {
-    let head = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head).trim_ascii_start();
-    head.starts_with(b"<xml") || head.starts_with(b"<?xml")
+/// Whether an answer that begins so is none of the tables: a message in XML, a
+/// refusal in most cases, or a page of a proxy.
+pub(crate) fn starts_like_markup(head: &[u8]) -> bool {
+    head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head).trim_ascii_start().starts_with(b"<")
 }
 
 #[cfg(test)]
@@ -83,11 +78,13 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_from_a_table() {
-        for head in ["<xml>", "\u{feff}<xml>", "\r\n <xml>\n<return_code>", "\u{feff}\n<?xml version=\"1.0\"?>"] {
-            assert!(looks_like_xml(head.as_bytes()), "{head:?}");
+        for head in
+            ["<xml>", "\u{feff}<xml>", "\r\n <xml>\n<return_code>", "\u{feff}\n<?xml version=\"1.0\"?>", "<html>"]
+        {
+            assert!(starts_like_markup(head.as_bytes()), "{head:?}");
         }
-        for head in ["", "<xm", "\u{feff}交易时间,公众账号ID", "100\n`2025", "<html>", "\u{1f}\u{8b}"] {
-            assert!(!looks_like_xml(head.as_bytes()), "{head:?}");
+        for head in ["", "\u{feff}交易时间,公众账号ID", "100\n`2025", "\u{1f}\u{8b}"] {
+            assert!(!starts_like_markup(head.as_bytes()), "{head:?}");
         }
     }
 }

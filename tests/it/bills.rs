@@ -178,9 +178,9 @@ fn what_is_wrong_is_named_with_its_line() {
         (&[HEADER, PAID], "trade bill, line 3: cut off: rows or totals are missing"),
         (&[HEADER, PAID, TOTALS], "trade bill, line 4: cut off: the totals are missing"),
         (&[&no_name, PAID, TOTALS], "trade bill, line 1: 交易状态: no such column; the line is "),
-        (&["<html><body>", "</html>"], "trade bill, line 1: 交易时间: no such column; the line is \"<html>"),
-        (&["<xml>", "<return_code>FAIL</return_code>"], "trade bill, line 1: a message in XML"),
-        (&["", "", " <xml><return_code>"], "trade bill, line 3: a message in XML"),
+        (&["<html><body>", "</html>"], "trade bill, line 1: XML or HTML, a refusal in most cases, and no bill"),
+        (&["<xml>", "<return_code>FAIL</return_code>"], "trade bill, line 1: XML or HTML"),
+        (&["", "", " <xml><return_code>"], "trade bill, line 3: XML or HTML"),
         (&[""], "trade bill, line 2: is empty"),
         (&[&HEADER.replace("费率", &",".repeat(100))], "trade bill, line 1: more than 100 columns"),
     ] {
@@ -313,7 +313,7 @@ fn comments_are_read_with_and_without_back_ticks() {
     for (text, message) in [
         ("", "comments, line 1: is empty"),
         ("many\n", "comments, line 1: offset: not a whole number: \"many\""),
-        ("<xml><return_code>", "comments, line 1: a message in XML"),
+        ("<xml><return_code>", "comments, line 1: XML or HTML"),
         ("1\n`2025-01-01 10:00:05,`42", "comments, line 2: fewer than 4 values"),
         ("1\n`yesterday,`42,`5,`x", "comments, line 2: time: not a time: \"yesterday\""),
         ("1\n`2025-01-01 10:00:05,`42,`many,`x", "comments, line 2: stars: not a small number"),

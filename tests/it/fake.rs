@@ -10,10 +10,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hongbao::clock::{Clock, Nonce, Timestamp};
 use hongbao::redpack::{Extra, Packet};
-use hongbao::wire::{Answer, Digest, Doc, read_xml, sign, write_xml};
+use hongbao::wire::{Answer, Digest, Doc, Request, read_xml, sign, write_xml};
 use hongbao::{
-    BillNo, Cert, CertificateUse, Client, Delivered, Endpoint, Entity, Failed, Fen, OpenId, Outcome, PayConfig, Post,
-    Secret, Transport,
+    BillNo, Cert, CertificateUse, Client, Delivered, Endpoint, Entity, ErrorKind, Failed, Fen, OpenId, Outcome,
+    PayConfig, Post, Secret, Transport,
 };
 use tokio::time::Instant;
 
@@ -194,4 +194,24 @@ pub(crate) fn client_of(config: &dyn PayConfig, wire: &Arc<Scripted>) -> Client 
         .nonce(Arc::new(Counting::default()))
         .build()
         .unwrap()
+}
+
+/// Nothing of it leaves, and the error names the field.
+pub(crate) async fn must_refuse<R: Request>(request: &R, field: &str, what: &str) {
+    let wire = Scripted::new([]);
+    let Err(error) = client(&wire).send(request).await else { panic!("{what}: was sent") };
+    assert_eq!(error.field(), Some(field), "{what}: {error}");
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Invalid, Outcome::NotSent), "{what}");
+    assert!(error.to_string().contains(field), "{what}: {error}");
+    assert!(error.attempts().is_empty() && !error.next_step().is_empty(), "{what}");
+    assert!(wire.seen().is_empty(), "{what}: something left");
+}
+
+/// Passes every rule, and reaches the wire once.
+pub(crate) async fn must_send<R: Request>(request: &R, what: &str) {
+    let refusal = "<xml><return_code>FAIL</return_code><err_code>PARAM_ERROR</err_code></xml>";
+    let wire = Scripted::new([Step::Answer(refusal.into())]);
+    let Err(error) = client(&wire).send(request).await else { panic!("{what}: PARAM_ERROR counts as success") };
+    assert_eq!(error.kind(), ErrorKind::Refusal, "{what}: {error}");
+    assert_eq!(wire.seen().len(), 1, "{what}");
 }

@@ -2,30 +2,10 @@
 //! its field, and not a byte leaves.
 
 use hongbao::pay::{self, Detail, Extra, Goods, Micropay, RefundExtra, Scene, Store};
-use hongbao::wire::Request;
 use hongbao::{ErrorKind, Fen, OutRefundNo, OutTradeNo, Outcome, query};
 
-use crate::fake::{Scripted, Step, client};
+use crate::fake::{must_refuse, must_send};
 use crate::payments::{MICRO, ORDER, app, h5, jsapi, micropay, native, number, refund};
-
-async fn refused<R: Request>(request: &R, field: &str, what: &str) {
-    let wire = Scripted::new([]);
-    let Err(error) = client(&wire).send(request).await else { panic!("{what}: was sent") };
-    assert_eq!(error.field(), Some(field), "{what}: {error}");
-    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Invalid, Outcome::NotSent), "{what}");
-    assert!(error.to_string().contains(field), "{what}: {error}");
-    assert!(error.attempts().is_empty() && !error.next_step().is_empty(), "{what}");
-    assert!(wire.seen().is_empty(), "{what}: something left");
-}
-
-/// Passes every rule, and reaches the wire.
-async fn accepted<R: Request>(request: &R, what: &str) {
-    let refusal = "<xml><return_code>FAIL</return_code><err_code>PARAM_ERROR</err_code></xml>";
-    let wire = Scripted::new([Step::Answer(refusal.into())]);
-    let Err(error) = client(&wire).send(request).await else { panic!("{what}: PARAM_ERROR counts as success") };
-    assert_eq!(error.kind(), ErrorKind::Refusal, "{what}: {error}");
-    assert_eq!(wire.seen().len(), 1, "{what}");
-}
 
 /// What all four ways to place an order have.
 struct Shared {
@@ -54,18 +34,18 @@ fn orders(change: impl FnOnce(&mut Shared)) -> (pay::Jsapi, pay::Native, pay::Ap
 
 async fn orders_refused(field: &str, what: &str, change: impl FnOnce(&mut Shared)) {
     let (jsapi, native, app, h5) = orders(change);
-    refused(&jsapi, field, what).await;
-    refused(&native, field, what).await;
-    refused(&app, field, what).await;
-    refused(&h5, field, what).await;
+    must_refuse(&jsapi, field, what).await;
+    must_refuse(&native, field, what).await;
+    must_refuse(&app, field, what).await;
+    must_refuse(&h5, field, what).await;
 }
 
 async fn orders_accepted(what: &str, change: impl FnOnce(&mut Shared)) {
     let (jsapi, native, app, h5) = orders(change);
-    accepted(&jsapi, what).await;
-    accepted(&native, what).await;
-    accepted(&app, what).await;
-    accepted(&h5, what).await;
+    must_send(&jsapi, what).await;
+    must_send(&native, what).await;
+    must_send(&app, what).await;
+    must_send(&h5, what).await;
 }
 
 const GREATEST: i64 = i32::MAX as i64;
@@ -75,12 +55,12 @@ async fn amounts_of_orders() {
     for fen in [i64::MIN, -888, -1, 0, GREATEST + 1, i64::MAX] {
         let what = format!("{fen} fen");
         orders_refused("total_fee", &what, |order| order.total_fee = Fen::new(fen)).await;
-        refused(&Micropay { total_fee: Fen::new(fen), ..micropay() }, "total_fee", &what).await;
+        must_refuse(&Micropay { total_fee: Fen::new(fen), ..micropay() }, "total_fee", &what).await;
     }
     for fen in [1, 888, GREATEST] {
         let what = format!("{fen} fen");
         orders_accepted(&what, |order| order.total_fee = Fen::new(fen)).await;
-        accepted(&Micropay { total_fee: Fen::new(fen), ..micropay() }, &what).await;
+        must_send(&Micropay { total_fee: Fen::new(fen), ..micropay() }, &what).await;
     }
 }
 
@@ -96,11 +76,11 @@ async fn amounts_of_refunds() {
         (1, i64::MAX, "refund_fee"),
     ] {
         let refund = pay::Refund { total_fee: Fen::new(total), refund_fee: Fen::new(back), ..refund() };
-        refused(&refund, field, &format!("{back} of {total}")).await;
+        must_refuse(&refund, field, &format!("{back} of {total}")).await;
     }
     for (total, back) in [(888, 888), (888, 1), (1, 1), (GREATEST, GREATEST)] {
         let refund = pay::Refund { total_fee: Fen::new(total), refund_fee: Fen::new(back), ..refund() };
-        accepted(&refund, &format!("{back} of {total}")).await;
+        must_send(&refund, &format!("{back} of {total}")).await;
     }
 }
 
@@ -127,7 +107,7 @@ async fn addresses_that_wechat_would_not_call() {
         // An empty one is not sent, and the setting of the merchant platform counts.
         let refund =
             pay::Refund { extra: RefundExtra { notify_url: Some(url.into()), ..RefundExtra::default() }, ..refund() };
-        refused(&refund, "notify_url", what).await;
+        must_refuse(&refund, "notify_url", what).await;
     }
     let longest = format!("https://shop.example.com/{}", "a".repeat(256 - 25));
     let longer = format!("{longest}a");
@@ -135,7 +115,7 @@ async fn addresses_that_wechat_would_not_call() {
     for url in ["https://shop.example.com/wx", "http://203.0.113.9:8080/", "https://x", &longest] {
         orders_accepted(url, |order| order.notify_url = url.into()).await;
         let extra = RefundExtra { notify_url: Some(url.into()), ..RefundExtra::default() };
-        accepted(&pay::Refund { extra, ..refund() }, url).await;
+        must_send(&pay::Refund { extra, ..refund() }, url).await;
     }
 }
 
@@ -153,11 +133,11 @@ async fn goods_are_described_in_127_bytes() {
         ("拿铁🧧".into(), "emoji"),
     ] {
         orders_refused("body", what, |order| order.body = text.clone()).await;
-        refused(&Micropay { body: text.clone(), ..micropay() }, "body", what).await;
+        must_refuse(&Micropay { body: text.clone(), ..micropay() }, "body", what).await;
     }
     for text in ["a".repeat(127), format!("{}a", "拿".repeat(42)), "a&b=<c>]]>".into()] {
         orders_accepted(&text, |order| order.body = text.clone()).await;
-        accepted(&Micropay { body: text.clone(), ..micropay() }, &text).await;
+        must_send(&Micropay { body: text.clone(), ..micropay() }, &text).await;
     }
 }
 
@@ -187,7 +167,7 @@ async fn the_end_of_an_order_lies_ahead_of_its_beginning() {
             orders_refused("time_expire", &what, |order| order.extra = with(start, end)).await;
         }
         let sale = Micropay { extra: with(start, end), ..micropay() };
-        if for_codes { accepted(&sale, &what).await } else { refused(&sale, "time_expire", &what).await }
+        if for_codes { must_send(&sale, &what).await } else { must_refuse(&sale, "time_expire", &what).await }
     }
 }
 
@@ -204,7 +184,7 @@ async fn goods_have_plain_numbers() {
     let long = "x".repeat(33);
     for ids in [&[""][..], &["sku 1"], &["水杯"], &["sku-1", "sku/2"], &[&long], &["sku.1"]] {
         orders_refused("detail", &format!("{ids:?}"), |order| order.extra = with(ids)).await;
-        refused(&Micropay { extra: with(ids), ..micropay() }, "detail", &format!("{ids:?}")).await;
+        must_refuse(&Micropay { extra: with(ids), ..micropay() }, "detail", &format!("{ids:?}")).await;
     }
     for ids in [&["sku-1", "SKU_2"][..], &[&long[1..]], &[]] {
         orders_accepted(&format!("{ids:?}"), |order| order.extra = with(ids)).await;
@@ -214,9 +194,9 @@ async fn goods_have_plain_numbers() {
         let one = Goods { goods_name: Some(name.into()), ..goods("sku-1") };
         Extra { detail: Some(Detail { goods_detail: vec![one; times], ..Detail::default() }), ..Extra::default() }
     };
-    accepted(&pay::Jsapi { extra: named("水杯 \"大\"", 60), ..jsapi() }, "60 goods").await;
-    refused(&pay::Jsapi { extra: named("🧧", 1), ..jsapi() }, "detail", "emoji").await;
-    refused(&pay::Jsapi { extra: named(&"水".repeat(120), 50), ..jsapi() }, "detail", "over 6000 characters").await;
+    must_send(&pay::Jsapi { extra: named("水杯 \"大\"", 60), ..jsapi() }, "60 goods").await;
+    must_refuse(&pay::Jsapi { extra: named("🧧", 1), ..jsapi() }, "detail", "emoji").await;
+    must_refuse(&pay::Jsapi { extra: named(&"水".repeat(120), 50), ..jsapi() }, "detail", "over 6000 characters").await;
 }
 
 /// The optional texts, each one character beyond its length and with characters
@@ -239,34 +219,35 @@ async fn optional_texts() {
             set(&mut extra, text);
             pay::Jsapi { extra, ..jsapi() }
         };
-        accepted(&with("店".repeat(max)), field).await;
-        accepted(&with(String::new()), field).await;
+        must_send(&with("店".repeat(max)), field).await;
+        must_send(&with(String::new()), field).await;
         for text in ["店".repeat(max + 1), " a".into(), "a ".into(), "a\u{7f}".into(), "🧧".into()] {
-            refused(&with(text.clone()), field, &format!("{field}: {text:?}")).await;
+            must_refuse(&with(text.clone()), field, &format!("{field}: {text:?}")).await;
         }
     }
     let store = |id: usize| Store { id: "s".repeat(id), name: None, area_code: None, address: None };
     let scene = |id| Extra { scene_info: Some(Scene { store_info: store(id) }), ..Extra::default() };
     // `{"store_info":{"id":""}}` has 24 characters.
-    accepted(&pay::App { extra: scene(256 - 24), ..app() }, "256 characters").await;
-    refused(&pay::App { extra: scene(257 - 24), ..app() }, "scene_info", "257 characters").await;
+    must_send(&pay::App { extra: scene(256 - 24), ..app() }, "256 characters").await;
+    must_refuse(&pay::App { extra: scene(257 - 24), ..app() }, "scene_info", "257 characters").await;
 }
 
 /// What an order type has as a field of its own is not given a second time.
 #[tokio::test]
 async fn fields_are_given_once() {
     let product = Extra { product_id: Some("SKU-0002".into()), ..Extra::default() };
-    refused(&pay::Native { extra: product.clone(), ..native() }, "product_id", "twice, and which one counts?").await;
-    accepted(&pay::Jsapi { extra: product, ..jsapi() }, "once").await;
+    must_refuse(&pay::Native { extra: product.clone(), ..native() }, "product_id", "twice, and which one counts?")
+        .await;
+    must_send(&pay::Jsapi { extra: product, ..jsapi() }, "once").await;
     let store = Store { id: "SZTX001".into(), name: None, area_code: None, address: None };
     let scene = Extra { scene_info: Some(Scene { store_info: store }), ..Extra::default() };
-    refused(&pay::H5 { extra: scene.clone(), ..h5() }, "scene_info", "twice, and which one counts?").await;
-    accepted(&pay::Native { extra: scene, ..native() }, "once").await;
+    must_refuse(&pay::H5 { extra: scene.clone(), ..h5() }, "scene_info", "twice, and which one counts?").await;
+    must_send(&pay::Native { extra: scene, ..native() }, "once").await;
     // A code belongs to no goods.
     let product = Extra { product_id: Some("SKU-0001".into()), ..Extra::default() };
-    refused(&Micropay { extra: product, ..micropay() }, "product_id", "not a field of micropay").await;
-    refused(&pay::Native { product_id: String::new(), ..native() }, "product_id", "empty").await;
-    refused(&pay::Native { product_id: "x".repeat(33), ..native() }, "product_id", "33 characters").await;
+    must_refuse(&Micropay { extra: product, ..micropay() }, "product_id", "not a field of micropay").await;
+    must_refuse(&pay::Native { product_id: String::new(), ..native() }, "product_id", "empty").await;
+    must_refuse(&pay::Native { product_id: "x".repeat(33), ..native() }, "product_id", "33 characters").await;
 }
 
 #[tokio::test]
@@ -283,12 +264,12 @@ async fn payment_codes_have_a_form() {
         " 134500000000000001",
         "134500000000000001\n",
     ] {
-        refused(&Micropay { auth_code: code.into(), ..micropay() }, "auth_code", code).await;
-        refused(&pay::AuthCode { auth_code: code.into() }, "auth_code", code).await;
+        must_refuse(&Micropay { auth_code: code.into(), ..micropay() }, "auth_code", code).await;
+        must_refuse(&pay::AuthCode { auth_code: code.into() }, "auth_code", code).await;
     }
     for code in ["100000000000000000", "159999999999999999"] {
-        accepted(&Micropay { auth_code: code.into(), ..micropay() }, code).await;
-        accepted(&pay::AuthCode { auth_code: code.into() }, code).await;
+        must_send(&Micropay { auth_code: code.into(), ..micropay() }, code).await;
+        must_send(&pay::AuthCode { auth_code: code.into() }, code).await;
     }
 }
 
@@ -313,16 +294,16 @@ async fn numbers_are_checked_when_they_are_made() {
     // WeChat's own numbers are free texts, but not nothing.
     for (id, what) in [("", "empty"), (&*"4".repeat(33), "33 characters"), (" 42", "a blank in front")] {
         let key = || pay::OrderKey::TransactionId(id.into());
-        refused(&query::Order::new(key()), "transaction_id", what).await;
-        refused(&pay::Refund { order: key(), ..refund() }, "transaction_id", what).await;
-        refused(&pay::Reverse { order: key() }, "transaction_id", what).await;
+        must_refuse(&query::Order::new(key()), "transaction_id", what).await;
+        must_refuse(&pay::Refund { order: key(), ..refund() }, "transaction_id", what).await;
+        must_refuse(&pay::Reverse { order: key() }, "transaction_id", what).await;
         let refunds = query::Refund::new(query::RefundKey::TransactionId(id.into()));
-        refused(&refunds, "transaction_id", what).await;
+        must_refuse(&refunds, "transaction_id", what).await;
         let refunds = query::Refund::new(query::RefundKey::RefundId(id.into()));
-        refused(&refunds, "refund_id", what).await;
+        must_refuse(&refunds, "refund_id", what).await;
     }
-    accepted(&query::Order::new(number(ORDER)), "by the merchant's number").await;
-    accepted(&pay::Reverse { order: number(MICRO).into() }, "by the merchant's number").await;
+    must_send(&query::Order::new(number(ORDER)), "by the merchant's number").await;
+    must_send(&pay::Reverse { order: number(MICRO).into() }, "by the merchant's number").await;
 }
 
 #[tokio::test]
@@ -331,12 +312,12 @@ async fn texts_of_refunds_and_tools() {
         extra: RefundExtra { refund_desc: Some(desc.into()), ..RefundExtra::default() },
         ..refund()
     };
-    accepted(&with(&"退".repeat(80)), "80 characters").await;
-    refused(&with(&"退".repeat(81)), "refund_desc", "81 characters").await;
-    refused(&with("退🧧"), "refund_desc", "emoji").await;
-    accepted(&pay::ShortUrl { long_url: "w".repeat(512) }, "512 characters").await;
-    refused(&pay::ShortUrl { long_url: "w".repeat(513) }, "long_url", "513 characters").await;
-    refused(&pay::ShortUrl { long_url: String::new() }, "long_url", "empty").await;
+    must_send(&with(&"退".repeat(80)), "80 characters").await;
+    must_refuse(&with(&"退".repeat(81)), "refund_desc", "81 characters").await;
+    must_refuse(&with("退🧧"), "refund_desc", "emoji").await;
+    must_send(&pay::ShortUrl { long_url: "w".repeat(512) }, "512 characters").await;
+    must_refuse(&pay::ShortUrl { long_url: "w".repeat(513) }, "long_url", "513 characters").await;
+    must_refuse(&pay::ShortUrl { long_url: String::new() }, "long_url", "empty").await;
 }
 
 #[test]

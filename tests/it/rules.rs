@@ -7,7 +7,7 @@ use hongbao::wire::Request;
 use hongbao::{AppId, BillNo, ErrorKind, Fen, MchId, OpenId, Outcome};
 use serde::Serialize;
 
-use crate::fake::{self, Scripted, Step, client, fixture};
+use crate::fake::{self, Scripted, client, must_refuse, must_send};
 
 fn group() -> Group {
     let packet = fake::packet();
@@ -22,24 +22,6 @@ fn group() -> Group {
         remark: packet.remark,
         extra: Extra::default(),
     }
-}
-
-async fn refused<R: Request>(request: &R, field: &str, what: &str) {
-    let wire = Scripted::new([]);
-    let Err(error) = client(&wire).send(request).await else { panic!("{what}: was sent") };
-    assert_eq!(error.field(), Some(field), "{what}: {error}");
-    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Invalid, Outcome::NotSent), "{what}");
-    assert!(error.to_string().contains(field), "{what}: {error}");
-    assert!(error.attempts().is_empty() && !error.next_step().is_empty(), "{what}");
-    assert!(wire.seen().is_empty(), "{what}: something left");
-}
-
-/// Passes every rule, and reaches the wire as it is.
-async fn accepted<R: Request>(request: &R, what: &str) {
-    let wire = Scripted::new([Step::Answer(fixture("redpack.packet/refusal.ca_error.xml"))]);
-    let Err(error) = client(&wire).send(request).await else { panic!("{what}: CA_ERROR counts as success") };
-    assert_eq!(error.kind(), ErrorKind::Refusal, "{what}: {error}");
-    assert_eq!(wire.seen().len(), 1, "{what}");
 }
 
 /// Sets one of the free texts, which packets and groups share.
@@ -63,11 +45,11 @@ async fn texts_are_counted_in_characters() {
     for (name, max) in TEXTS {
         for character in ["a", "红", "é", "\u{ffee}"] {
             let (packet, group) = with_text(name, &character.repeat(max));
-            accepted(&packet, &format!("{max} times {character} in {name}")).await;
-            accepted(&group, &format!("{max} times {character} in {name}")).await;
+            must_send(&packet, &format!("{max} times {character} in {name}")).await;
+            must_send(&group, &format!("{max} times {character} in {name}")).await;
             let (packet, group) = with_text(name, &character.repeat(max + 1));
-            refused(&packet, name, &format!("{} times {character}", max + 1)).await;
-            refused(&group, name, &format!("{} times {character}", max + 1)).await;
+            must_refuse(&packet, name, &format!("{} times {character}", max + 1)).await;
+            must_refuse(&group, name, &format!("{} times {character}", max + 1)).await;
         }
     }
 }
@@ -96,13 +78,13 @@ async fn texts_that_are_no_texts() {
             ("𠮷", "a Chinese character beyond U+FFFF"),
         ] {
             let (packet, group) = with_text(name, text);
-            refused(&packet, name, &format!("{what} in {name}")).await;
-            refused(&group, name, &format!("{what} in {name}")).await;
+            must_refuse(&packet, name, &format!("{what} in {name}")).await;
+            must_refuse(&group, name, &format!("{what} in {name}")).await;
         }
         for text in ["a&b=c", "<b>]]></b>", "第一行\n第二行\t完", "0", "a  b", "❤", "\u{fffd}"] {
             let (packet, group) = with_text(name, text);
-            accepted(&packet, &format!("{text:?} in {name}")).await;
-            accepted(&group, &format!("{text:?} in {name}")).await;
+            must_send(&packet, &format!("{text:?} in {name}")).await;
+            must_send(&group, &format!("{text:?} in {name}")).await;
         }
     }
 }
@@ -115,21 +97,21 @@ fn with_amount(fen: i64, scene: Option<Scene>) -> Packet {
 async fn amounts_and_scenes_of_packets() {
     let scene = || Some(Scene::LuckyDraw);
     for fen in [i64::MIN, -150, -1, 0, 499_901, i64::MAX] {
-        refused(&with_amount(fen, scene()), "total_amount", &format!("{fen} fen")).await;
-        refused(&with_amount(fen, None), "total_amount", &format!("{fen} fen")).await;
+        must_refuse(&with_amount(fen, scene()), "total_amount", &format!("{fen} fen")).await;
+        must_refuse(&with_amount(fen, None), "total_amount", &format!("{fen} fen")).await;
     }
     for fen in [1, 99, 20_001, 499_900] {
-        refused(&with_amount(fen, None), "scene_id", &format!("{fen} fen without a scene")).await;
-        accepted(&with_amount(fen, scene()), &format!("{fen} fen with a scene")).await;
+        must_refuse(&with_amount(fen, None), "scene_id", &format!("{fen} fen without a scene")).await;
+        must_send(&with_amount(fen, scene()), &format!("{fen} fen with a scene")).await;
         let new = Some(Scene::Other("PRODUCT_99".into()));
-        accepted(&with_amount(fen, new), &format!("{fen} fen with a new scene")).await;
+        must_send(&with_amount(fen, new), &format!("{fen} fen with a new scene")).await;
         // An empty field is not sent, so it is no scene.
         let empty = Some(Scene::Other(String::new()));
-        refused(&with_amount(fen, empty), "scene_id", &format!("{fen} fen with an empty scene")).await;
+        must_refuse(&with_amount(fen, empty), "scene_id", &format!("{fen} fen with an empty scene")).await;
     }
     for fen in [100, 20_000] {
-        accepted(&with_amount(fen, None), &format!("{fen} fen")).await;
-        accepted(&with_amount(fen, scene()), &format!("{fen} fen with a scene")).await;
+        must_send(&with_amount(fen, None), &format!("{fen} fen")).await;
+        must_send(&with_amount(fen, scene()), &format!("{fen} fen with a scene")).await;
     }
 }
 
@@ -148,11 +130,11 @@ async fn amounts_and_shares_of_groups() {
         (i64::MAX, 5, "total_amount"),
     ] {
         let group = Group { total_amount: Fen::new(fen), total_num: shares, ..group() };
-        refused(&group, field, &format!("{fen} fen in {shares} shares")).await;
+        must_refuse(&group, field, &format!("{fen} fen in {shares} shares")).await;
     }
     for (fen, shares) in [(300, 3), (60_000, 3), (100_000, 5), (2_000, 20), (2_100, 21)] {
         let group = Group { total_amount: Fen::new(fen), total_num: shares, ..group() };
-        accepted(&group, &format!("{fen} fen in {shares} shares")).await;
+        must_send(&group, &format!("{fen} fen in {shares} shares")).await;
     }
 }
 
@@ -165,13 +147,13 @@ fn with_extra(extra: Extra) -> (Packet, Group) {
 async fn scenes_are_texts_too() {
     for scene in ["P".repeat(33), "PRODUCT 1 ".into(), "PRODUCT_1\r".into(), "🧧".into()] {
         let (packet, group) = with_extra(Extra { scene_id: Some(Scene::Other(scene.clone())), ..Extra::default() });
-        refused(&packet, "scene_id", &scene).await;
-        refused(&group, "scene_id", &scene).await;
+        must_refuse(&packet, "scene_id", &scene).await;
+        must_refuse(&group, "scene_id", &scene).await;
     }
     let longest = Scene::Other("P".repeat(32));
     let (packet, group) = with_extra(Extra { scene_id: Some(longest), ..Extra::default() });
-    accepted(&packet, "32 characters of a scene").await;
-    accepted(&group, "32 characters of a scene").await;
+    must_send(&packet, "32 characters of a scene").await;
+    must_send(&group, "32 characters of a scene").await;
 }
 
 #[tokio::test]
@@ -188,8 +170,8 @@ async fn what_risk_control_may_know() {
         (mobile("+86-13800000000"), "a plus in front of the mobile"),
     ] {
         let (packet, group) = with_extra(Extra { risk_info: Some(risk), ..Extra::default() });
-        refused(&packet, "risk_info", what).await;
-        refused(&group, "risk_info", what).await;
+        must_refuse(&packet, "risk_info", what).await;
+        must_refuse(&group, "risk_info", what).await;
     }
     for (risk, what) in [
         (device("d".repeat(117)), "128 characters when encoded"),
@@ -198,8 +180,8 @@ async fn what_risk_control_may_know() {
         (mobile("86-13800000000"), "a mobile"),
     ] {
         let (packet, group) = with_extra(Extra { risk_info: Some(risk), ..Extra::default() });
-        accepted(&packet, what).await;
-        accepted(&group, what).await;
+        must_send(&packet, what).await;
+        must_send(&group, what).await;
     }
 }
 
@@ -207,15 +189,15 @@ async fn what_risk_control_may_know() {
 async fn sub_merchants_come_with_their_appid() {
     let (sub, app) = (MchId::new("1510000003").unwrap(), AppId::new("wx0123456789abcdef").unwrap());
     let (packet, group) = with_extra(Extra { sub_mch_id: Some(sub.clone()), ..Extra::default() });
-    refused(&packet, "msgappid", "no msgappid").await;
-    refused(&group, "msgappid", "no msgappid").await;
+    must_refuse(&packet, "msgappid", "no msgappid").await;
+    must_refuse(&group, "msgappid", "no msgappid").await;
     let (packet, group) = with_extra(Extra { msgappid: Some(app.clone()), ..Extra::default() });
-    refused(&packet, "sub_mch_id", "no sub_mch_id").await;
-    refused(&group, "sub_mch_id", "no sub_mch_id").await;
+    must_refuse(&packet, "sub_mch_id", "no sub_mch_id").await;
+    must_refuse(&group, "sub_mch_id", "no sub_mch_id").await;
     let both = Extra { sub_mch_id: Some(sub), msgappid: Some(app), ..Extra::default() };
     let (packet, group) = with_extra(both);
-    accepted(&packet, "both").await;
-    accepted(&group, "both").await;
+    must_send(&packet, "both").await;
+    must_send(&group, "both").await;
 }
 
 /// Identifiers are checked where they are made, so no request can hold a wrong one.
@@ -247,15 +229,15 @@ async fn fields_of_requests_from_outside() {
     }
     let whole = serde_json::to_value(fake::packet()).unwrap();
     let whole = whole.as_object().unwrap();
-    accepted(&Loose(whole.clone()), "unchanged").await;
+    must_send(&Loose(whole.clone()), "unchanged").await;
     for name in whole.keys() {
         let mut fields = whole.clone();
         fields.remove(name);
-        refused(&Loose(fields.clone()), name, &format!("{name} missing")).await;
+        must_refuse(&Loose(fields.clone()), name, &format!("{name} missing")).await;
         fields.insert(name.clone(), "".into());
-        refused(&Loose(fields.clone()), name, &format!("{name} empty")).await;
+        must_refuse(&Loose(fields.clone()), name, &format!("{name} empty")).await;
         fields.insert(name.clone(), serde_json::Value::Null);
-        refused(&Loose(fields), name, &format!("{name} null")).await;
+        must_refuse(&Loose(fields), name, &format!("{name} null")).await;
     }
     for (name, value) in [
         ("total_amount", "1.50"),
@@ -275,7 +257,7 @@ async fn fields_of_requests_from_outside() {
     ] {
         let mut fields = whole.clone();
         fields.insert(name.to_owned(), value.into());
-        refused(&Loose(fields), name, &format!("{name} as {value}")).await;
+        must_refuse(&Loose(fields), name, &format!("{name} as {value}")).await;
     }
     let nested = serde_json::json!({ "mch_billno": ["a"] });
     let wire = Scripted::new([]);

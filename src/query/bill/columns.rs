@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::lines::{Place, excerpt};
 use super::totals::Amount;
 use crate::error::{Error, Result};
-use crate::wire::looks_like_xml;
+use crate::wire::starts_like_markup;
 
 /// The widest bill has 29.
 const MAX_COLUMNS: usize = 100;
@@ -30,8 +30,8 @@ pub(super) struct Header {
 impl Header {
     pub(super) fn read(place: Place, line: &str) -> Result<Self> {
         let head = line.as_bytes();
-        if looks_like_xml(head) {
-            let problem = format!("a message in XML, a refusal in most cases, and no bill: {}", excerpt(line));
+        if starts_like_markup(head) {
+            let problem = format!("XML or HTML, a refusal in most cases, and no bill: {}", excerpt(line));
             return Err(place.wrong(problem).with_next_step("read the message; it says why there is no bill"));
         }
         let names: Vec<String> = line.split(',').take(MAX_COLUMNS + 1).map(|name| name.trim().to_owned()).collect();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::lines::{Found, Lines, excerpt};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::wire::{Progress, Sheet, looks_like_xml};
+use crate::wire::{Progress, Sheet, starts_like_markup};
 
 const TIME: &str = "time";
 const STARS: &str = "stars";
@@ -59,8 +59,8 @@ impl Comments {
 
     fn offset(&self) -> Result<u64> {
         let (place, line) = (self.lines.place(), self.lines.line().unwrap_or_default());
-        if looks_like_xml(line.as_bytes()) {
-            let problem = format!("a message in XML, a refusal in most cases, and no comments: {}", excerpt(line));
+        if starts_like_markup(line.as_bytes()) {
+            let problem = format!("XML or HTML, a refusal in most cases, and no comments: {}", excerpt(line));
             return Err(place.wrong(problem).with_next_step("read the message; it says why there are none"));
         }
         let text = line.strip_prefix('`').unwrap_or(line).trim();
