@@ -77,7 +77,9 @@ impl Merchants {
         let sub = sub_mch_id.unwrap_or_default();
         let Some(client) = self.find_sub(&mch_id, &app_id, &sub) else {
             let [mch_id, app_id, sub] = [mch_id, app_id, sub].map(|text| wire::shown(&text));
-            let problem = format!("the notification names merchant {mch_id}, appid {app_id}, sub-merchant {sub:?}");
+            let sub = if sub.is_empty() { sub } else { format!(" for sub-merchant {sub}") };
+            let problem =
+                format!("the notification is for an entity that is not here: merchant {mch_id}, appid {app_id}{sub}");
             return Err(Error::new(ErrorKind::Mismatch, Outcome::Unknown, problem)
                 .with_field("mch_id")
                 .with_next_step("change nothing and answer FAIL; insert the client of that entity if it is yours"));

@@ -19,6 +19,13 @@ macro_rules! examples {
 }
 
 examples! {
+    daily_bill = "../../examples/daily_bill.rs",
+    inbox_sqlite = "../../examples/inbox_sqlite.rs",
+    jsapi_backend = "../../examples/jsapi_backend.rs",
+    micropay_counter = "../../examples/micropay_counter.rs",
+    native_qr = "../../examples/native_qr.rs",
+    notify_actix = "../../examples/notify_actix.rs",
+    notify_axum = "../../examples/notify_axum.rs",
     quick_start = "../../examples/quick_start.rs",
     red_packet = "../../examples/red_packet.rs",
     sandbox_test = "../../examples/sandbox_test.rs",
