@@ -124,6 +124,16 @@ impl Drop for Running {
     }
 }
 
+/// A process that no test leaves behind.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn the_demo_tells_its_story_in_a_pipe() {
     let output = run(&["demo"]);

@@ -135,6 +135,17 @@ fn from_sandbox(directory: &Path, wanted: Option<&str>) -> Result<Entity, Failur
     })
 }
 
+/// Every entity that a sandbox has handed out.
+pub(crate) fn all_of_sandbox(directory: &Path) -> Result<Vec<Entity>, Failure> {
+    // Says what is wrong with the directory, if anything is.
+    let first = from_sandbox(directory, None)?;
+    let folders = merchant_folders(directory).unwrap_or_default();
+    let others = folders.iter().filter(|(mch_id, _)| *mch_id != first.mch_id);
+    let others: Result<Vec<Entity>, Failure> =
+        others.map(|(mch_id, _)| from_sandbox(directory, Some(mch_id))).collect();
+    Ok([vec![first], others?].concat())
+}
+
 /// Merchant numbers with their folders, in order.
 fn merchant_folders(directory: &Path) -> std::io::Result<Vec<(String, PathBuf)>> {
     let mut folders = Vec::new();

@@ -9,6 +9,7 @@ mod demo;
 mod entities;
 mod failure;
 mod input;
+mod listen;
 mod notify;
 mod order;
 mod order_create;
@@ -57,7 +58,7 @@ enum Verb {
     /// Place an order (订单), query, close or refund it
     #[command(subcommand)]
     Order(order::Verb),
-    /// Look into a notification (通知) that WeChat sent
+    /// Look into notifications (通知) that WeChat sends
     #[command(subcommand)]
     Notify(notify::Verb),
     /// Fetch a bill (账单), or show one

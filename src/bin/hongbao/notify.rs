@@ -1,15 +1,16 @@
-//! `hongbao notify verify`: what a notification says, and whether it is genuine.
+//! `hongbao notify`: what a notification says, and whether it is genuine.
 
 use std::path::PathBuf;
 
 use hongbao::notify::{self, Ack, Expected, ExpectedRefund, Hint, Kind, Paid, Refunded, Scanned};
 use hongbao::wire::{Doc, Notice, Receiver};
-use hongbao::{Cert, Client, Entity, Error, ErrorKind, Fen, Merchants, OutRefundNo, OutTradeNo, Outcome};
+use hongbao::{Cert, Client, Entity, Error, ErrorKind, Fen, Merchant, Merchants, OutRefundNo, OutTradeNo, Outcome};
 use serde_json::{Map, Value, json};
 
 use crate::entities::Source;
 use crate::failure::Failure;
 use crate::input;
+use crate::listen::{self, Listen};
 use crate::terminal::{BAD, GOOD, NUMBER, QUIET, Terminal, harmless};
 
 #[derive(clap::Subcommand)]
@@ -18,6 +19,8 @@ pub(crate) enum Verb {
     ///
     /// Exits with 0 if it is, with 1 if it is not or is not what was expected.
     Verify(Box<Verify>),
+    /// Take the notifications of a sandbox, and tell what came
+    Listen(Listen),
 }
 
 #[derive(clap::Args)]
@@ -50,6 +53,7 @@ impl Verb {
     pub(crate) fn json(&self) -> bool {
         match self {
             Self::Verify(args) => args.json,
+            Self::Listen(args) => args.json,
         }
     }
 }
@@ -57,6 +61,7 @@ impl Verb {
 pub(crate) async fn run(verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::Verify(args) => verify(&args).await,
+        Verb::Listen(args) => listen::run(&args).await,
     }
 }
 
@@ -73,26 +78,10 @@ async fn verify(args: &Verify) -> Result<(), Failure> {
         merchants.insert(Client::new(&Entity { cert: Cert::none(), ..entity })?);
     }
     let (client, fields) = opened(kind, &merchants, &body).await.map_err(|error| refuse(error, &facts))?;
-    let merchant = client.merchant();
-    facts["verified"] = json!(true);
-    facts["merchant"] = json!(merchant.name());
-    facts["mch_id"] = json!(merchant.mch_id());
-    facts["app_id"] = json!(merchant.app_id());
-    facts["fields"] = fields.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect::<Map<_, _>>().into();
-    let name = merchant.name();
-    let what = in_words(kind);
-    let genuine = match kind {
-        Kind::Refunded => "it was encrypted with the key of",
-        _ => "it was signed with the key of",
-    };
-    terminal.say(format_args!("{GOOD}genuine{GOOD:#}; {what}; {genuine} {name} ({})", merchant.mch_id()));
-    for (name, value) in fields.iter() {
-        let yuan = match value.parse() {
-            Ok(fen) if name.ends_with("_fee") => format!(", {} yuan", Fen::new(fen)),
-            _ => String::new(),
-        };
-        terminal.say(format_args!("  {name:<22} {NUMBER}{}{NUMBER:#}{yuan}", harmless(value)));
+    if let Value::Object(facts) = &mut facts {
+        facts.extend(facts_of(client.merchant(), &fields));
     }
+    show(terminal, kind, client.merchant(), &fields);
     let judged = judge(args, kind, &client, &body, &fields).await;
     let answer = match &judged {
         Ok(Verdict::ToAnswer) => None,
@@ -120,6 +109,39 @@ async fn verify(args: &Verify) -> Result<(), Failure> {
         terminal.say(format_args!("\n{QUIET}answer it with{QUIET:#}\n{}", answer.body()));
     }
     Ok(())
+}
+
+/// What programs are told of a genuine notification.
+pub(crate) fn facts_of(merchant: &Merchant, fields: &Doc) -> Map<String, Value> {
+    let fields: Map<_, _> = fields.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    [
+        ("verified", json!(true)),
+        ("merchant", json!(merchant.name())),
+        ("mch_id", json!(merchant.mch_id())),
+        ("app_id", json!(merchant.app_id())),
+        ("fields", fields.into()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+/// What people are told of a genuine notification.
+pub(crate) fn show(terminal: Terminal, kind: Kind, merchant: &Merchant, fields: &Doc) {
+    let (name, mch_id) = (merchant.name(), merchant.mch_id());
+    let what = in_words(kind);
+    let genuine = match kind {
+        Kind::Refunded => "it was encrypted with the key of",
+        _ => "it was signed with the key of",
+    };
+    terminal.say(format_args!("{GOOD}genuine{GOOD:#}; {what}; {genuine} {name} ({mch_id})"));
+    for (name, value) in fields.iter() {
+        let yuan = match value.parse() {
+            Ok(fen) if name.ends_with("_fee") => format!(", {} yuan", Fen::new(fen)),
+            _ => String::new(),
+        };
+        terminal.say(format_args!("  {name:<22} {NUMBER}{}{NUMBER:#}{yuan}", harmless(value)));
+    }
 }
 
 /// What is to be thought of a genuine notification.
@@ -157,7 +179,7 @@ impl Notice for Sealed {
     }
 }
 
-async fn opened(kind: Kind, merchants: &Merchants, body: &[u8]) -> hongbao::Result<(Client, Doc)> {
+pub(crate) async fn opened(kind: Kind, merchants: &Merchants, body: &[u8]) -> hongbao::Result<(Client, Doc)> {
     match kind {
         Kind::Refunded => merchants.open::<Sealed>(body).await.map(|(client, notice)| (client, notice.0)),
         Kind::Scanned => merchants.open::<Question>(body).await.map(|(client, notice)| (client, notice.0)),
@@ -231,7 +253,7 @@ fn refused(error: Error, mut facts: Value) -> Failure {
     }
 }
 
-fn word(kind: Kind) -> &'static str {
+pub(crate) fn word(kind: Kind) -> &'static str {
     match kind {
         Kind::Paid => "paid",
         Kind::Refunded => "refunded",

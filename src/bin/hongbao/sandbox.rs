@@ -84,12 +84,13 @@ fn tell(terminal: Terminal, directory: &Path, served: &Served, merchants: &[Enti
     terminal.say(format_args!("  hongbao redpack send --sandbox {dir} --to {USER} --amount 1.88 --bill-no A1"));
     terminal.say(format_args!("  curl -X POST {console}/api/packets/{mch_id}/A1/open"));
     terminal.say(format_args!("  hongbao redpack query --sandbox {dir} --bill-no A1"));
-    terminal.say(format_args!("{QUIET}  # place an order, pay it as a user, prove what the shop is told{QUIET:#}"));
+    terminal.say(format_args!("{QUIET}  # listen as a shop; place an order and pay it as a user{QUIET:#}"));
+    terminal.say(format_args!("  hongbao notify listen --sandbox {dir} &"));
     terminal.say(format_args!(
-        "  hongbao order create --sandbox {dir} --type native --out-trade-no T00001 --amount 8.88 --qr"
+        "  hongbao order create --sandbox {dir} --type native --out-trade-no T00001 --amount 8.88 --notify-url {SHOP} --qr"
     ));
     terminal.say(format_args!("  curl -X POST {console}/api/orders/{mch_id}/T00001/pay"));
-    terminal.say(format_args!("  curl -s {console}/api/notices/1/body | hongbao notify verify --sandbox {dir} -"));
+    terminal.say(format_args!("  hongbao order query --sandbox {dir} --out-trade-no T00001"));
     terminal
         .say(format_args!("{QUIET}  # the gateway itself: it names the first field that this message lacks{QUIET:#}"));
     terminal.say(format_args!(
@@ -99,6 +100,8 @@ fn tell(terminal: Terminal, directory: &Path, served: &Served, merchants: &[Enti
 }
 
 const USER: &str = "oQx4r0Z1a2b3c4d5e6f7g8h9i0jk";
+/// Where `hongbao notify listen` listens.
+const SHOP: &str = "http://127.0.0.1:8490/";
 
 /// A path as a shell takes it.
 fn shown(path: impl AsRef<Path>) -> String {
@@ -108,7 +111,7 @@ fn shown(path: impl AsRef<Path>) -> String {
 }
 
 /// Ctrl-C, and SIGTERM where there is one.
-struct Signals {
+pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -117,7 +120,7 @@ struct Signals {
 
 impl Signals {
     #[cfg(unix)]
-    fn new() -> Result<Self, Failure> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
         let watch = |kind| {
             signal(kind).map_err(|error| Failure::usage(format!("signals cannot be watched: {error}"), "try again"))
@@ -126,12 +129,12 @@ impl Signals {
     }
 
     #[cfg(not(unix))]
-    fn new() -> Result<Self, Failure> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         Ok(Self {})
     }
 
     #[cfg(unix)]
-    async fn wait(mut self) {
+    pub(crate) async fn wait(mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -139,7 +142,7 @@ impl Signals {
     }
 
     #[cfg(not(unix))]
-    async fn wait(self) {
+    pub(crate) async fn wait(self) {
         let _ = tokio::signal::ctrl_c().await;
     }
 }

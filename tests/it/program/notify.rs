@@ -1,14 +1,15 @@
-//! `hongbao notify verify` over notices that were made elsewhere.
+//! `hongbao notify`: over notices that were made elsewhere, and beside a sandbox.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{err, exits, object, out, program};
+use super::{Killed, Running, err, exits, object, out, program};
 use crate::fake::{KEY, fixture, fixture_path};
 
 /// A file with the merchant of the fixtures, for itself and for a sub-merchant,
@@ -163,4 +164,53 @@ fn what_is_not_genuine_exits_with_one() {
     let missing = merchants.verify("paid/none.xml", &[]);
     exits(&missing, 2);
     assert!(err(&missing).contains("none.xml"), "{}", err(&missing));
+}
+
+/// A listener on its own, as a user would start it beside a sandbox.
+#[test]
+fn a_shop_that_listens() {
+    let folder = TempDir::new().unwrap();
+    let sandbox = Running::start(folder.path());
+    let directory = folder.path().to_str().unwrap();
+    let listen = ["notify", "listen", "--listen", "127.0.0.1:0", "--count", "3", "--json", "--sandbox", directory];
+    let child = program(&listen).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = Killed(child);
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
+    let mut next = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    let url = next()["notify_url"].as_str().unwrap().to_owned();
+
+    let order = ["--type", "native", "--out-trade-no", "T00001", "--amount", "8.88", "--notify-url", &url];
+    exits(&sandbox.run(&["order", "create"], &order), 0);
+    sandbox.console("POST", "/api/orders/1900000101/T00001/pay", "");
+    let paid = next();
+    assert_eq!((&paid["verified"], &paid["kind"]), (&json!(true), &json!("paid")), "{paid}");
+    assert_eq!((&paid["mch_id"], &paid["fields"]["total_fee"]), (&json!("1900000101"), &json!("888")), "{paid}");
+
+    // What it is told by anybody else is refused, and does not stop it.
+    let body = sandbox.console("GET", "/api/notices/1", "")["body"].as_str().unwrap().replace("888", "889");
+    let address = url.strip_prefix("http://").unwrap().trim_end_matches('/');
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    write!(stream, "POST / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("FAIL"), "{answer}");
+    let forged = next();
+    assert_eq!((&forged["verified"], &forged["fields"]), (&json!(false), &Value::Null), "{forged}");
+    assert!(forged["error"].as_str().unwrap().contains("signature"), "{forged}");
+
+    let refund = ["--out-trade-no", "T00001", "--out-refund-no", "R1", "--amount", "3", "--notify-url", &url];
+    exits(&sandbox.run(&["order", "refund"], &refund), 0);
+    sandbox.console("POST", "/api/clock/advance", r#"{"seconds":3600}"#);
+    let refunded = next();
+    assert_eq!((&refunded["verified"], &refunded["kind"]), (&json!(true), &json!("refunded")), "{refunded}");
+    assert_eq!(refunded["fields"]["refund_fee"], "300", "{refunded}");
+    assert_eq!(child.0.wait().unwrap().code(), Some(0));
+    let notices = sandbox.console("GET", "/api/notices", "");
+    assert!(notices.as_array().unwrap().iter().all(|notice| notice["delivered"] == true), "{notices}");
+
+    let nowhere = program(&["notify", "listen", "--sandbox", "/nowhere"]).output().unwrap();
+    exits(&nowhere, 2);
+    assert!(err(&nowhere).contains("hongbao sandbox --dir"), "{}", err(&nowhere));
 }
