@@ -70,6 +70,9 @@ impl Merchants {
     /// finds the entity, and that entity's key proves it. The entity is returned
     /// with it.
     ///
+    /// The question about a static code ([`Scanned`](crate::notify::Scanned)) names
+    /// no sub-merchant, so it finds the service provider's own entity.
+    ///
     /// # Errors
     /// As [`Client::open`]; [`ErrorKind::Mismatch`] if none of the entities is named.
     pub async fn open<N: Notice>(&self, body: &[u8]) -> Result<(Client, N)> {

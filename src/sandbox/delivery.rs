@@ -27,6 +27,9 @@ const AT_ONCE: usize = 16;
 /// What posts notifications.
 pub(super) struct Http(reqwest::Client);
 
+/// So often a notification can be sent besides.
+const MOST_DUPLICATES: u32 = 100;
+
 impl Sandbox {
     /// Notifications in the order in which they were written, from `offset`,
     /// `limit` at most.
@@ -46,8 +49,12 @@ impl Sandbox {
     /// Spoils the next notification that is written; called twice, the next two.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Sandbox`]: the state could not be stored.
+    /// [`crate::ErrorKind::Sandbox`]: more than a hundred duplicates, or the state
+    /// could not be stored.
     pub fn spoil_next_notice(&self, fault: NoticeFault) -> Result<()> {
+        if matches!(fault, NoticeFault::Duplicate { times } if times > MOST_DUPLICATES) {
+            return Err(refused(format!("times: at most {MOST_DUPLICATES} duplicates"), "give a smaller number"));
+        }
         self.update(|desk| {
             desk.notices.spoil_next(fault);
             Ok(())

@@ -127,6 +127,8 @@ async fn faults_spoil_what_is_told() {
     assert_eq!(stage.sandbox.deliver_notices().await.unwrap(), 1);
     assert_eq!(shop.posted().len(), 1);
     assert_eq!(told("T00003", NoticeFault::Duplicate { times: 2 }).await.len(), 3);
+    let many = stage.sandbox.spoil_next_notice(NoticeFault::Duplicate { times: u32::MAX }).unwrap_err();
+    assert_eq!(many.kind(), ErrorKind::Sandbox, "{many}");
     for (order, fault, expected) in [
         ("T00004", NoticeFault::WrongSign, Err(ErrorKind::Unverified)),
         ("T00005", NoticeFault::ForeignMerchant, Err(ErrorKind::Mismatch)),
