@@ -40,13 +40,16 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let closing = sandbox.balance(&coffee.mch_id);
     sandbox.advance(19 * HOUR)?; // to eight in the morning
 
-    let mut missed = vec![];
+    let (mut missed, mut differing) = (vec![], vec![]);
     let mut bill = wait_for(&sandbox, &client, &TradeBill::new(yesterday)).await?;
     while let Some(trade) = bill.next().await? {
         let (event, amount) = event(&trade)?;
         let verdict = match own.remove(&(trade.out_trade_no.to_owned(), event.clone())) {
             Some(ours) if ours == amount => "ok",
-            Some(_) => "OTHER AMOUNT",
+            Some(ours) => {
+                differing.push(format!("{} {event:?}: {ours} yuan in our books", trade.out_trade_no));
+                "OTHER AMOUNT"
+            }
             None => {
                 missed.push((OutTradeNo::new(trade.out_trade_no)?, event));
                 "NOT IN OUR BOOKS"
@@ -63,6 +66,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     // The rows add up to what the bill states, and what is left of our list is not in it.
     assert!(summary.differences().is_empty(), "{:?}", summary.differences());
     assert!(own.is_empty(), "not in the bill: {own:?}");
+    assert!(differing.is_empty(), "{differing:?}");
 
     assert_eq!(missed, [(OutTradeNo::new("T00003")?, Event::Paid)]);
     for (number, _) in missed {

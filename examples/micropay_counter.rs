@@ -60,7 +60,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     // Minutes at a counter, a moment here. In earnest: Rhythm::default().
     let mut rhythm = Rhythm::default();
     rhythm.interval = Duration::from_millis(50);
-    rhythm.deadline = Duration::from_millis(2_000);
+    rhythm.deadline = Duration::from_secs(5);
     rhythm.reverse_after = Duration::from_millis(150);
     rhythm.reverse_spacing = Duration::from_millis(50);
     let price = Fen::new(1_250);

@@ -18,7 +18,6 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use hongbao::notify::{self, Ack, Expected, ExpectedRefund, Kind, Paid, Refunded, Scanned};
 use hongbao::pay;
-use hongbao::query::RefundStatus;
 use hongbao::sandbox::{NoticeFault, Payer, Sandbox};
 use hongbao::{Client, Fen, Merchants, OutRefundNo, OutTradeNo};
 use tokio::net::TcpListener;
@@ -36,7 +35,6 @@ struct Shop {
 struct Records {
     orders: BTreeMap<(String, String), Expected>,
     refunds: BTreeMap<(String, String), ExpectedRefund>,
-    told: Vec<String>,
 }
 
 /// The adapter. Everything else of this file would be the same with any server.
@@ -66,7 +64,7 @@ impl Shop {
             return Ok(Ack::fail("订单不存在"));
         };
         let payment = paid.confirm(&on_record)?;
-        self.tell(&client, format!("{} paid {}", payment.out_trade_no, payment.total_fee));
+        println!("{}: {} paid {} yuan", client.merchant().name(), payment.out_trade_no, payment.total_fee);
         Ok(Ack::success())
     }
 
@@ -77,11 +75,8 @@ impl Shop {
             return Ok(Ack::fail("退款单不存在"));
         };
         let result = refunded.confirm(&on_record)?;
-        if result.refund_status == RefundStatus::Success {
-            self.tell(&client, format!("{} gave back {}", result.out_refund_no, result.refund_fee));
-        } else {
-            eprintln!("ALARM: {} ended as {}", result.out_refund_no, result.refund_status);
-        }
+        // Some end otherwise, and then somebody has to pay by hand.
+        println!("{}: {} has ended as {}", client.merchant().name(), result.out_refund_no, result.refund_status);
         Ok(Ack::success())
     }
 
@@ -113,11 +108,6 @@ impl Shop {
             product_id: "SKU-0001".into(),
             extra: pay::Extra::default(),
         }
-    }
-
-    fn tell(&self, client: &Client, what: String) {
-        println!("{}: {what}", client.merchant().name());
-        self.with(|records| records.told.push(format!("{} {what}", client.merchant().mch_id())));
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Records) -> T) -> T {
@@ -191,18 +181,8 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     sandbox.pay_order("1900000102", "T00002", &payer)?;
     sandbox.deliver_notices().await?;
 
-    let told = shop.with(|records| records.told.clone());
-    assert_eq!(
-        told,
-        [
-            "1900000101 T00001 paid 12.00",
-            "1900000101 R1 gave back 3.00",
-            "1900000101 SCAN000000 paid 8.88",
-            "1900000102 T00001 paid 12.00",
-            "1900000102 R1 gave back 3.00",
-            "1900000102 SCAN000001 paid 8.88",
-        ]
-    );
+    let delivered: Vec<_> = sandbox.notices(0, 10).iter().map(|notice| notice.delivered).collect();
+    assert_eq!(delivered, [true, true, true, true, true, true, false]);
     assert!(sandbox.books().balanced);
     listening.abort();
     Ok(())
