@@ -5,13 +5,16 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::ClientConfig;
 use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt as _;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::clock::SandboxClock;
+use super::desk::Desk;
 use super::notices::{Carried, Errand, NoticeFault, NoticeRecord};
+use super::store::Storing;
 use super::{Sandbox, failed, refused};
 use crate::error::Result;
 
@@ -26,6 +29,29 @@ const AT_ONCE: usize = 16;
 
 /// What posts notifications.
 pub(super) struct Http(reqwest::Client);
+
+/// An attempt to be made, once all that was done before it is stored.
+struct Way {
+    errand: Errand,
+    stored: Option<Storing>,
+    under_way: UnderWay,
+}
+
+/// A notification that nobody else posts for as long as this lives: an attempt
+/// that is given up half way is free again.
+struct UnderWay {
+    sandbox: Sandbox,
+    /// `None` once what came of it is written down.
+    id: Option<u64>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.sandbox.desk().put_back(id);
+        }
+    }
+}
 
 /// So often a notification can be sent besides.
 const MOST_DUPLICATES: u32 = 100;
@@ -56,7 +82,7 @@ impl Sandbox {
             return Err(refused(format!("times: at most {MOST_DUPLICATES} duplicates"), "give a smaller number"));
         }
         self.update(|desk| {
-            desk.notices.spoil_next(fault);
+            desk.spoil_next_notice(fault);
             Ok(())
         })
     }
@@ -73,12 +99,12 @@ impl Sandbox {
     /// ```
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Sandbox`]: the state could not be stored, or this
-    /// machine has no root certificates.
+    /// [`crate::ErrorKind::Sandbox`]: the state could not be stored. How the
+    /// merchants answer is no error; see [`notices`](Self::notices).
     pub async fn deliver_notices(&self) -> Result<usize> {
         let mut attempts = 0;
-        while let Some(errand) = self.next_errand() {
-            self.run(errand).await?;
+        while let Some(way) = self.next_errand() {
+            self.run(way).await?;
             attempts += 1;
         }
         Ok(attempts)
@@ -91,26 +117,52 @@ impl Sandbox {
     /// being posted just now.
     pub async fn resend_notice(&self, id: u64) -> Result<NoticeRecord> {
         let look = "look at the list of notices";
-        let errand = self.desk().extra_errand(id);
-        let Some(errand) = errand else { return Err(refused(format!("there is no notice {id} to be sent now"), look)) };
-        self.run(errand).await?;
+        let way = {
+            let mut desk = self.desk();
+            desk.extra_errand(id).map(|errand| self.set_out(&mut desk, errand))
+        };
+        let Some(way) = way else { return Err(refused(format!("there is no notice {id} to be sent now"), look)) };
+        self.run(way).await?;
         self.notice(id).ok_or_else(|| refused(format!("there is no notice {id}"), look))
     }
 
-    fn next_errand(&self) -> Option<Errand> {
-        self.desk().next_errand()
+    /// The attempt that is due; `None` if none is.
+    fn next_errand(&self) -> Option<Way> {
+        let mut desk = self.desk();
+        let errand = desk.next_errand()?;
+        Some(self.set_out(&mut desk, errand))
     }
 
-    async fn run(&self, errand: Errand) -> Result<()> {
+    fn set_out(&self, desk: &mut Desk, errand: Errand) -> Way {
+        let changes = desk.take_changes();
+        let stored = self.0.store.as_ref().map(|store| store.submit_behind_all(changes));
+        Way { stored, under_way: UnderWay { sandbox: self.clone(), id: Some(errand.id) }, errand }
+    }
+
+    async fn run(&self, way: Way) -> Result<()> {
+        let Way { errand, stored, mut under_way } = way;
+        let unstored = |problem| failed("the sandbox's store", problem);
+        // Nobody is told what a crash could still undo.
+        if let Some(stored) = stored {
+            stored.done().await.map_err(unstored)?;
+        }
         let started = Instant::now();
         let answer = self.post(&errand.url, &errand.body, Some(&errand.request_id)).await;
         if let Err(why) = &answer {
             tracing::debug!(url = %errand.url, %why, "notification not received");
         }
-        self.update(|desk| {
+        let stored = {
+            let mut desk = self.desk();
             desk.carried(&errand, Carried { answer, took: started.elapsed() });
-            Ok(())
-        })
+            under_way.id = None;
+            let changes = desk.take_changes();
+            self.0.store.as_ref().map(|store| store.submit_async(changes))
+        };
+        self.0.wake.notify_one();
+        match stored {
+            Some(stored) => stored.done().await.map_err(unstored),
+            None => Ok(()),
+        }
     }
 
     /// Status and body of the answer, or why there is none.
@@ -137,30 +189,32 @@ impl Sandbox {
         Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// Delivers by itself until the server stops.
+    /// Delivers by itself until the server stops, and what is under way to its end.
     pub(super) async fn courier(self, mut stopped: watch::Receiver<bool>) -> std::io::Result<()> {
-        let places = Arc::new(Semaphore::new(AT_ONCE));
+        let mut under_way = JoinSet::new();
         loop {
             // Before looking, so that what is announced meanwhile is not missed.
             let woken = self.0.wake.notified();
-            while let Some(errand) = self.next_errand() {
-                // The semaphore is never closed.
-                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
+            while under_way.len() < AT_ONCE
+                && let Some(way) = self.next_errand()
+            {
                 let sandbox = self.clone();
-                tokio::spawn(async move {
-                    if let Err(error) = sandbox.run(errand).await {
+                under_way.spawn(async move {
+                    if let Err(error) = sandbox.run(way).await {
                         tracing::error!(%error, "a notification's attempt cannot be stored");
                     }
-                    drop(place);
                 });
             }
             let pause = self.until_next();
             tokio::select! {
                 () = woken => {}
                 () = tokio::time::sleep(pause) => {}
-                _ = stopped.wait_for(|stop| *stop) => return Ok(()),
+                Some(_) = under_way.join_next() => {}
+                _ = stopped.wait_for(|stop| *stop) => break,
             }
         }
+        while under_way.join_next().await.is_some() {}
+        Ok(())
     }
 
     /// How long the machine's clock runs until a notification or anything else
@@ -173,7 +227,10 @@ impl Sandbox {
         match (next, desk.clock) {
             // What stands still brings nothing by itself.
             (None, _) | (_, SandboxClock::At(_)) => Duration::from_secs(3600),
-            (Some(due), SandboxClock::Ahead(_)) => due.since(now).max(Duration::from_millis(10)),
+            // A machine that sleeps meanwhile is looked after when it wakes.
+            (Some(due), SandboxClock::Ahead(_)) => {
+                due.since(now).clamp(Duration::from_millis(10), Duration::from_secs(1))
+            }
         }
     }
 }
@@ -183,12 +240,17 @@ fn client() -> Result<Http> {
     let unusable = |error: &dyn std::fmt::Display| failed("the client that posts notifications", error);
     let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| unusable(&error))?
-        .with_platform_verifier()
-        .map_err(|error| unusable(&error))?
-        .with_no_client_auth();
+        .map_err(|error| unusable(&error))?;
+    let trusting = tls.clone().with_platform_verifier().unwrap_or_else(|error| {
+        // A bare container: addresses without TLS get their notifications all the same.
+        tracing::warn!(%error, "no https address will be trusted; install the system's root certificates");
+        tls.with_root_certificates(RootCertStore::empty())
+    });
     reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
+        .tls_backend_preconfigured(trusting.with_no_client_auth())
+        // A kept connection that the merchant closes would be one more reason for
+        // a repetition, and not the merchant's fault.
+        .pool_max_idle_per_host(0)
         .http1_only()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())

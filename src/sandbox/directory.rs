@@ -34,6 +34,8 @@ pub(super) fn open(directory: &Path) -> Result<Sandbox> {
     desk.finish_loading();
     desk.trades.finish_loading();
     desk.await_passwords_again();
+    let now = desk.now();
+    desk.notices.resume(now);
     let mut settings = std::mem::take(&mut desk.loaded_settings);
     let sandbox = Sandbox::with(desk, authority(directory)?, Some(store));
     issue_first(directory, &sandbox)?;
@@ -82,6 +84,7 @@ fn load(desk: &mut Desk, table: Table, key: &str, value: &[u8]) -> Result<()> {
             "clock" => desk.clock = parse(table, key, value)?,
             "faults" => desk.faults = parse(table, key, value)?,
             "numbers" => desk.numbers = parse(table, key, value)?,
+            "notice_faults" => desk.notices.faults = parse(table, key, value)?,
             "comments" => desk.comments = parse(table, key, value)?,
             _ => desk.seed = parse(table, key, value)?,
         },

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::desk::{Desk, Table};
+use super::fault::scatter;
 use crate::clock::Timestamp;
 use crate::wire::read_xml;
 
@@ -61,7 +62,7 @@ pub struct NoticeRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NoticeAttempt {
-    /// When, on the sandbox's clock.
+    /// When it was due, on the sandbox's clock.
     pub at: Timestamp,
     /// The header `Request-ID`.
     pub request_id: String,
@@ -125,7 +126,7 @@ pub(crate) struct Notices {
     pub(super) all: BTreeMap<u64, NoticeRecord>,
     due: BTreeSet<(Timestamp, u64)>,
     in_flight: HashSet<u64>,
-    faults: VecDeque<NoticeFault>,
+    pub(super) faults: VecDeque<NoticeFault>,
 }
 
 /// An attempt that somebody has taken over.
@@ -153,8 +154,17 @@ impl Notices {
         self.all.insert(record.id, record);
     }
 
-    pub(super) fn spoil_next(&mut self, fault: NoticeFault) {
-        self.faults.push_back(fault);
+    /// What fell due while nobody could deliver it is due now, and its schedule
+    /// goes on from here.
+    pub(super) fn resume(&mut self, now: Timestamp) {
+        let overdue: Vec<_> = self.due.iter().take_while(|(due, _)| *due < now).copied().collect();
+        for (due, id) in overdue {
+            self.due.remove(&(due, id));
+            if let Some(record) = self.all.get_mut(&id) {
+                record.next = Some(now);
+                self.due.insert((now, id));
+            }
+        }
     }
 
     /// When the next one is due.
@@ -164,9 +174,27 @@ impl Notices {
 }
 
 impl Desk {
+    /// What is to go wrong with the next notification that has no fault yet.
+    pub(super) fn spoil_next_notice(&mut self, fault: NoticeFault) {
+        self.notices.faults.push_back(fault);
+        self.put_notice_faults();
+    }
+
     /// What goes wrong with the notification that is being written.
     pub(super) fn take_notice_fault(&mut self) -> Option<NoticeFault> {
-        self.notices.faults.pop_front()
+        let fault = self.notices.faults.pop_front()?;
+        self.put_notice_faults();
+        Some(fault)
+    }
+
+    fn put_notice_faults(&mut self) {
+        let faults = self.notices.faults.clone();
+        self.change(Table::State, "notice_faults".to_owned(), Some(&faults));
+    }
+
+    /// Gives up an attempt of which nothing is known.
+    pub(crate) fn put_back(&mut self, id: u64) {
+        self.notices.in_flight.remove(&id);
     }
 
     /// Puts a notification on its way.
@@ -237,8 +265,11 @@ impl Desk {
     }
 
     fn errand(&mut self, id: u64, at: Timestamp, scheduled: bool) -> Option<Errand> {
-        let request_id = self.next_nonce().to_ascii_uppercase();
         let record = self.notices.all.get(&id)?;
+        // Of its own for each attempt, after a restart too.
+        let attempt = u64::try_from(record.attempts.len()).unwrap_or(u64::MAX);
+        let [first, second] = [0, 1].map(|half| scatter(self.seed ^ 0x6e6f_7469_6365 ^ (attempt << 1 | half), id));
+        let request_id = format!("{first:016X}{second:016X}");
         let (url, body) = (record.url.clone(), record.body.clone());
         self.notices.in_flight.insert(id);
         Some(Errand { id, url, body, at, request_id, scheduled })
@@ -293,7 +324,7 @@ pub(crate) fn judge(status: u16, answer: &str) -> Verdict {
     if start.is_empty() {
         return again("the answer is empty".to_owned());
     }
-    if start.starts_with('{') || start.starts_with('"') {
+    if start.starts_with(['{', '[', '"']) {
         return again("the answer is JSON instead of XML".to_owned());
     }
     if start.get(..5).is_some_and(|head| head.eq_ignore_ascii_case("<html") || head.eq_ignore_ascii_case("<!doc")) {
@@ -306,11 +337,11 @@ pub(crate) fn judge(status: u16, answer: &str) -> Verdict {
     if answer.starts_with('\u{feff}') {
         return again("the answer begins with a byte order mark".to_owned());
     }
-    if answer.contains("\\n<") {
-        return again("the answer has line breaks as backslash and n".to_owned());
-    }
     let doc = match read_xml(answer.as_bytes()) {
         Ok(doc) => doc,
+        Err(_) if answer.contains("\\n") => {
+            return again("the answer has line breaks as backslash and n".to_owned());
+        }
         Err(error) => return again(format!("the answer cannot be read: {error}")),
     };
     match (doc.get_filled("return_code"), doc.get_filled("return_msg")) {
@@ -336,6 +367,7 @@ mod tests {
         for (status, answer) in [
             (200, good),
             (204, good),
+            (200, "<xml><return_code>SUCCESS</return_code><return_msg><![CDATA[a\\n<b]]></return_msg></xml>"),
             (200, "<xml><return_code>SUCCESS</return_code></xml>"),
             (200, "<?xml version=\"1.0\"?>\n<xml><return_code>SUCCESS</return_code></xml>\n"),
         ] {
@@ -351,12 +383,14 @@ mod tests {
             (200, "success", "the text \"success\""),
             (200, "OK", "the text \"OK\""),
             (200, "{\"code\":\"SUCCESS\"}", "JSON"),
+            (200, "[1]", "JSON"),
             (200, "\"<xml></xml>\"", "JSON"),
             (200, "<html><body>ok</body></html>", "HTML"),
             (200, "<!DOCTYPE html><p>ok", "HTML"),
             (200, &format!("\u{feff}{good}"), "byte order mark"),
             (200, &format!("hello{good}"), "the text"),
             (200, &good.replace('\n', "\\n"), "backslash"),
+            (200, &good.replace('\n', "\\n  "), "backslash"),
             (200, fail, "return_code is FAIL: 签名失败"),
             (200, "<xml><return_code>success</return_code></xml>", "return_code is success"),
             (200, "<xml><return_msg>OK</return_msg></xml>", "no return_code"),

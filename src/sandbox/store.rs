@@ -124,10 +124,20 @@ impl Store {
         Storing(stored)
     }
 
+    /// As [`submit_async`](Self::submit_async), and known only when all that was
+    /// submitted before is stored as well, even if this is nothing.
+    pub(crate) fn submit_behind_all(&self, changes: Vec<Change>) -> Storing {
+        let (sender, stored) = oneshot::channel();
+        self.send(changes, Box::new(move |written| drop(sender.send(written))));
+        Storing(stored)
+    }
+
     fn queue(&self, changes: Vec<Change>, done: Box<dyn FnOnce(Written) + Send>) {
-        if changes.is_empty() {
-            done(Ok(()));
-        } else if let Some(sender) = &self.sender {
+        if changes.is_empty() { done(Ok(())) } else { self.send(changes, done) }
+    }
+
+    fn send(&self, changes: Vec<Change>, done: Box<dyn FnOnce(Written) + Send>) {
+        if let Some(sender) = &self.sender {
             // A writer that is gone drops the batch and with it `done`, which
             // the waiter notices.
             let _ = sender.send(Batch { changes, done });
@@ -187,6 +197,9 @@ fn write_all(database: &Database, receiver: &mpsc::Receiver<Batch>) {
 }
 
 fn write(database: &Database, group: &[Batch]) -> std::result::Result<(), redb::Error> {
+    if group.iter().all(|batch| batch.changes.is_empty()) {
+        return Ok(());
+    }
     let transaction = database.begin_write()?;
     for table in ALL {
         let mut rows = transaction.open_table(definition(table))?;
@@ -199,4 +212,21 @@ fn write(database: &Database, group: &[Batch]) -> std::result::Result<(), redb::
     }
     transaction.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn behind_all_is_behind_all() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("sandbox.redb"), |_, _, _| Ok(())).unwrap();
+        for n in 0..20 {
+            let change = Change { table: Table::State, key: n.to_string(), value: Some(vec![0]) };
+            let earlier = store.submit(vec![change]);
+            store.submit_behind_all(Vec::new()).done().await.unwrap();
+            assert_eq!(earlier.0.try_recv(), Ok(Ok(())), "{n}");
+        }
+    }
 }

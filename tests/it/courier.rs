@@ -20,6 +20,10 @@ async fn paid(stage: &Stage, shop: &Shop, order: &str) {
     stage.sandbox.pay_order(&stage.entity.mch_id, order, &Payer::default()).unwrap();
 }
 
+fn told_at(url: &str) -> hongbao::pay::Native {
+    hongbao::pay::Native { notify_url: url.to_owned(), ..native("T00001", 888) }
+}
+
 fn why(notice: &NoticeRecord) -> String {
     match &notice.attempts.last().unwrap().verdict {
         Verdict::Again { why } => why.clone(),
@@ -248,4 +252,81 @@ async fn a_served_sandbox_delivers_by_itself() {
     received(2).await;
     assert!(stage.sandbox.notice(1).unwrap().delivered);
     served.stop().await;
+}
+
+#[tokio::test]
+async fn what_fell_due_meanwhile_is_tried_once_after_a_restart() {
+    let (directory, shop) = (tempfile::tempdir().unwrap(), Shop::open().await);
+    let stage = Stage::on(Sandbox::open(directory.path()).unwrap());
+    paid(&stage, &shop, "T00001").await;
+    shop.answers(std::iter::repeat_n((500, ""), 20));
+    assert_eq!(stage.sandbox.deliver_notices().await.unwrap(), 1);
+    stage.sandbox.spoil_next_notice(NoticeFault::Missing).unwrap();
+    stage.advance(Duration::from_secs(25 * 3600));
+    drop(stage);
+    let stage = Stage::on(Sandbox::open(directory.path()).unwrap());
+    assert_eq!(stage.sandbox.deliver_notices().await.unwrap(), 1);
+    let notice = stage.sandbox.notice(1).unwrap();
+    assert_eq!((notice.attempts.len(), notice.delivered), (2, false));
+    assert!(notice.next.is_some_and(|next| next > stage.sandbox.now()), "{notice:?}");
+    // The fault that was ordered before is there after.
+    paid(&stage, &shop, "T00002").await;
+    assert_eq!(stage.sandbox.notice(2).unwrap().next, None);
+}
+
+#[tokio::test]
+async fn each_attempt_has_a_request_id_of_its_own() {
+    let (directory, shop) = (tempfile::tempdir().unwrap(), Shop::open().await);
+    shop.answers(std::iter::repeat_n((500, ""), 100));
+    let mut stage = Stage::on(Sandbox::open(directory.path()).unwrap());
+    for number in ["T00001", "T00002"] {
+        paid(&stage, &shop, number).await;
+    }
+    for _ in 0..5 {
+        stage.sandbox.deliver_notices().await.unwrap();
+        stage.sandbox.resend_notice(1).await.unwrap();
+        stage.advance(Duration::from_secs(60));
+        drop(stage);
+        stage = Stage::on(Sandbox::open(directory.path()).unwrap());
+    }
+    let notices = stage.sandbox.notices(0, 10);
+    let ids: Vec<&str> =
+        notices.iter().flat_map(|notice| &notice.attempts).map(|attempt| attempt.request_id.as_str()).collect();
+    let different: BTreeSet<&str> = ids.iter().copied().collect();
+    assert!(ids.len() > 12 && different.len() == ids.len(), "{ids:?}");
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_given_up_is_free_again() {
+    let stage = Stage::new();
+    // It takes connections and never answers.
+    let silent = tokio::net::TcpListener::bind(any()).await.unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    stage.client.send(&told_at(&url)).await.unwrap();
+    stage.sandbox.pay_order(&stage.entity.mch_id, "T00001", &Payer::default()).unwrap();
+    let given_up = tokio::time::timeout(Duration::from_millis(100), stage.sandbox.deliver_notices()).await;
+    assert!(given_up.is_err());
+    drop(silent);
+    assert_eq!(stage.sandbox.deliver_notices().await.unwrap(), 1);
+    assert_eq!(stage.sandbox.notice(1).unwrap().attempts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_stopping_server_writes_down_what_is_under_way() {
+    let sandbox = Sandbox::new().unwrap();
+    let served = sandbox.serve(any(), any(), None).await.unwrap();
+    let entity: Entity = sandbox.merchants().remove(0);
+    let client = hongbao::Client::new(&entity).unwrap();
+    let slow = tokio::net::TcpListener::bind(any()).await.unwrap();
+    let url = format!("http://{}/", slow.local_addr().unwrap());
+    client.send(&told_at(&url)).await.unwrap();
+    sandbox.pay_order(&entity.mch_id, "T00001", &Payer::default()).unwrap();
+    let (mut socket, _) = slow.accept().await.unwrap();
+    let stopping = tokio::spawn(served.stop());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let body = "<xml><return_code>SUCCESS</return_code></xml>";
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    tokio::io::AsyncWriteExt::write_all(&mut socket, format!("{head}{body}").as_bytes()).await.unwrap();
+    stopping.await.unwrap();
+    assert!(sandbox.notice(1).unwrap().delivered);
 }
