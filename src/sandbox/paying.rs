@@ -17,7 +17,7 @@ use crate::wire::{Digest, Doc, sign};
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Payer {
-    /// Who; the one that the order names, or somebody, if `None`.
+    /// Who; the one that the order names, or somebody of the order's appid, if `None`.
     pub openid: Option<String>,
     /// From which bank, as in `ICBC_DEBIT`; `OTHERS` if `None`.
     pub bank_type: Option<String>,
@@ -25,8 +25,12 @@ pub struct Payer {
     pub coupons: Vec<(CouponType, Fen)>,
 }
 
-/// Who pays where nobody is named.
-pub(super) const SOMEBODY: &str = "oSandboxPayer000000000000001";
+/// Who pays where nobody is named: for each appid somebody else, as a user has
+/// another openid under each.
+pub(super) fn somebody(app_id: &str) -> String {
+    let own: String = app_id.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("oSandboxPayer{:0>15}", &own[own.len().saturating_sub(15)..])
+}
 
 /// A password that is not entered by then is not entered any more.
 pub(super) const PASSWORD: Duration = Duration::from_secs(60);
@@ -45,7 +49,7 @@ impl Desk {
             (Some(named), Some(given)) if named != given => return Err(format!("the order is for {named}")),
             (Some(named), _) => named.clone(),
             (None, Some(given)) => given.clone(),
-            (None, None) => SOMEBODY.to_owned(),
+            (None, None) => somebody(&order.app_id),
         };
         let user = self.user(&openid, &order.app_id);
         if user.app_id != order.app_id && order.is_real() {

@@ -4,7 +4,7 @@
 use super::{Sandbox, refused};
 use crate::error::Result;
 use crate::pay::TradeType;
-use crate::sandbox::paying::SOMEBODY;
+use crate::sandbox::paying::somebody;
 use crate::sandbox::trades::OrderRecord;
 use crate::wire::{Digest, Doc, read_xml, sign, verify};
 
@@ -30,7 +30,7 @@ impl Sandbox {
     /// [`crate::ErrorKind::Sandbox`]: what the phone shows, and why.
     pub async fn scan(&self, code: &str, openid: Option<&str>) -> Result<OrderRecord> {
         let look = "look at the code, at native_callback_url in the settings, and at the callback's answer";
-        match self.read_code(code, openid.unwrap_or(SOMEBODY)).map_err(|problem| refused(problem, look))? {
+        match self.read_code(code, openid).map_err(|problem| refused(problem, look))? {
             Read::Order(order) => Ok(*order),
             Read::Question { mch_id, url, body } => {
                 let (status, answer) = self
@@ -45,13 +45,14 @@ impl Sandbox {
         }
     }
 
-    fn read_code(&self, code: &str, openid: &str) -> std::result::Result<Read, String> {
+    fn read_code(&self, code: &str, openid: Option<&str>) -> std::result::Result<Read, String> {
         let mut desk = self.desk();
         desk.settle();
         if let Some(order) = desk.trades.order_of_code_url(code) {
             return Ok(Read::Order(Box::new(order.clone())));
         }
         let link = desk.static_code(code)?;
+        let openid = openid.map_or_else(|| somebody(&link.app_id), str::to_owned);
         let nonce = desk.next_nonce();
         // The link was signed by an entity that is there.
         let entity = desk.entity(&link.mch_id).ok_or("no such merchant")?;
@@ -61,7 +62,7 @@ impl Sandbox {
         }
         let mut doc: Doc = [
             ("appid", link.app_id.as_str()),
-            ("openid", openid),
+            ("openid", &openid),
             ("mch_id", &link.mch_id),
             ("is_subscribe", "N"),
             ("nonce_str", &nonce),

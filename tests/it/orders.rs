@@ -367,3 +367,19 @@ pub async fn faults_leave_nothing_open_for_ever() {
         stage.balanced();
     }
 }
+
+/// A user has another openid under each appid, also one that nobody named.
+#[tokio::test]
+async fn somebody_pays_each_merchant() {
+    let stage = Stage::new();
+    let other = stage.sandbox.merchants().remove(1);
+    let their_client = stage.sandbox.client(&other).unwrap();
+    for (client, entity) in [(&stage.client, &stage.entity), (&their_client, &other)] {
+        client.send(&native("T00001", 888)).await.unwrap();
+        stage.sandbox.pay_order(&entity.mch_id, "T00001", &Payer::default()).unwrap();
+    }
+    let payer = |mch_id: &str| stage.sandbox.order(mch_id, "T00001").unwrap().openid.unwrap();
+    assert_ne!(payer(&stage.entity.mch_id), payer(&other.mch_id));
+    assert!(hongbao::OpenId::new(payer(&other.mch_id)).is_ok());
+    stage.balanced();
+}
