@@ -88,11 +88,12 @@ async fn state(State(shop): State<Arc<Shop>>, Path(number): Path<String>) -> Res
     let found = shop.orders().get(&number).map(|order| (order.on_record.clone(), order.paid_as.is_some()));
     let (on_record, paid) = found.ok_or(StatusCode::NOT_FOUND)?;
     if !paid {
-        let found = shop.client.send(&query::Order::new(on_record.out_trade_no)).await.map_err(internal)?;
-        match found.payment() {
-            Some(payment) if payment.total_fee == on_record.total_fee => shop.settle(&payment),
-            Some(payment) => eprintln!("ALARM: {number} was paid with {} yuan", payment.total_fee),
-            None => {}
+        let found = shop.client.send(&query::Order::new(on_record.out_trade_no.clone())).await.map_err(internal)?;
+        if let Some(payment) = found.payment() {
+            match on_record.check(&payment) {
+                Ok(()) => shop.settle(&payment),
+                Err(error) => eprintln!("ALARM: {number}: {error}"),
+            }
         }
     }
     let orders = shop.orders();

@@ -27,6 +27,10 @@ impl Ack {
 
     /// The answer to a notification that was refused with this error. It does
     /// not tell a stranger what was wrong.
+    ///
+    /// A genuine one that is not what was expected is answered with `FAIL`, so it
+    /// comes again for a day. Who has recorded it and raised the alarm may answer
+    /// [`success`](Self::success) instead.
     pub fn to(error: &Error) -> Self {
         match (error.kind(), error.outcome()) {
             // Genuine, and there is nothing to do about it.

@@ -65,19 +65,14 @@ impl Paid {
     /// delivering goods.
     pub fn confirm(self, expected: &Expected) -> Result<Payment> {
         let Self { payment, app_id, mch_id } = self;
-        let Expected { app_id: own_app, mch_id: own_mch, out_trade_no, total_fee, fee_type } = expected;
-        let fee = payment.fee_type.as_deref().unwrap_or(CNY);
-        let text = |field, ours: &str, theirs: &str| {
-            if ours == theirs { Ok(()) } else { Err(wire::unexpected_in_notice(field, ours, theirs)) }
-        };
-        text("mch_id", own_mch.as_str(), &mch_id)?;
-        text("appid", own_app.as_str(), &app_id)?;
-        text("out_trade_no", out_trade_no.as_str(), &payment.out_trade_no)?;
-        text("fee_type", fee_type, fee)?;
-        if payment.total_fee != *total_fee {
-            let yuan = |fee| format!("{fee} yuan");
-            return Err(wire::unexpected_in_notice("total_fee", yuan(*total_fee), yuan(payment.total_fee)));
+        for (field, ours, theirs) in
+            [("mch_id", expected.mch_id.as_str(), &mch_id), ("appid", expected.app_id.as_str(), &app_id)]
+        {
+            if ours != theirs {
+                return Err(wire::unexpected_in_notice(field, ours, theirs));
+            }
         }
+        expected.check(&payment)?;
         Ok(payment)
     }
 }
@@ -111,5 +106,29 @@ impl Expected {
     pub fn new(merchant: &Merchant, out_trade_no: OutTradeNo, total_fee: Fen) -> Self {
         let (app_id, mch_id) = (merchant.app_id().clone(), merchant.mch_id().clone());
         Self { app_id, mch_id, out_trade_no, total_fee, fee_type: CNY.to_owned() }
+    }
+
+    /// Compares a payment that a query found
+    /// ([`OrderFound::payment`](crate::query::OrderFound::payment)): number,
+    /// currency and amount. That it is this entity's was checked when it was asked
+    /// for. [`Paid::confirm`] does all that by itself.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) names the field.
+    pub fn check(&self, payment: &Payment) -> Result<()> {
+        let fee_type = payment.fee_type.as_deref().unwrap_or(CNY);
+        for (field, ours, theirs) in [
+            ("out_trade_no", self.out_trade_no.as_str(), payment.out_trade_no.as_str()),
+            ("fee_type", &self.fee_type, fee_type),
+        ] {
+            if ours != theirs {
+                return Err(wire::unexpected_in_notice(field, ours, theirs));
+            }
+        }
+        if payment.total_fee != self.total_fee {
+            let yuan = |fee| format!("{fee} yuan");
+            return Err(wire::unexpected_in_notice("total_fee", yuan(self.total_fee), yuan(payment.total_fee)));
+        }
+        Ok(())
     }
 }

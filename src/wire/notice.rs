@@ -215,12 +215,12 @@ pub(crate) fn failed(doc: &Doc) -> Error {
         .with_next_step("record it and answer SUCCESS; nothing was paid")
 }
 
-/// A notification whose fields are not those of what the caller expects.
+/// Fields that are genuine, and not those of what the caller expects.
 pub(crate) fn unexpected(field: &'static str, ours: impl std::fmt::Display, theirs: impl std::fmt::Display) -> Error {
     Error::new(
         ErrorKind::Mismatch,
         Outcome::Unknown,
-        format!("the notification is not what was expected: {field} is {theirs}, expected {ours}"),
+        format!("genuine, and not what was expected: {field} is {theirs}, expected {ours}"),
     )
     .with_field(field)
     .with_next_step("raise an alarm and deliver nothing; query the order and look at both amounts")

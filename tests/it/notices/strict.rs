@@ -52,6 +52,20 @@ async fn the_record_has_the_last_word() {
     let paid = client.open::<Paid>(body.as_bytes()).await.unwrap();
     assert!(paid.confirm(&expected(&client)).is_ok());
 
+    // The same of a payment that a query found.
+    let record = expected(&client);
+    let payment = client.open::<Paid>(body.as_bytes()).await.unwrap().confirm(&record).unwrap();
+    assert!(record.check(&payment).is_ok());
+    let mut less = payment.clone();
+    less.total_fee = hongbao::Fen::new(1);
+    assert_eq!(record.check(&less).unwrap_err().field(), Some("total_fee"));
+    let mut other = payment.clone();
+    other.out_trade_no = "T20250101000009".into();
+    assert_eq!(record.check(&other).unwrap_err().field(), Some("out_trade_no"));
+    let mut foreign = payment;
+    foreign.fee_type = Some("HKD".into());
+    assert_eq!(record.check(&foreign).unwrap_err().field(), Some("fee_type"));
+
     let body = refund(&[]);
     let told = async || client.open::<Refunded>(body.as_bytes()).await.unwrap();
     let mut record = expected_refund(&client, REFUND);
