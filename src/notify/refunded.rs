@@ -63,6 +63,7 @@ pub struct RefundResult {
 
 impl RefundResult {
     /// The key of whatever must happen once: the refund's number and how it ended.
+    /// It is unique within a merchant; with several, put the merchant number before.
     #[must_use]
     pub fn key(&self) -> String {
         format!("{}/{}", self.out_refund_no, self.refund_status)

@@ -60,6 +60,9 @@ pub struct Settings {
     pub fee_rate: u32,
     /// Above this amount, in fen, a payment by code asks for the password.
     pub password_above: Fen,
+    /// Whether a payment by code that was paid is refused with `ORDERPAID` when it
+    /// comes again, instead of answered with the payment.
+    pub paid_code_is_refused: bool,
     /// Whether the merchant has the product H5, without which there is no `mweb_url`.
     pub h5_granted: bool,
     /// Whether a NATIVE order needs a `product_id`.
@@ -92,6 +95,7 @@ impl Default for Settings {
             not_found_as_system_error: false,
             fee_rate: 60,
             password_above: Fen::new(100_000),
+            paid_code_is_refused: false,
             h5_granted: true,
             native_needs_product_id: true,
             close_after_seconds: 0,

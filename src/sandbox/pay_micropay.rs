@@ -4,7 +4,7 @@
 //! its own; a password is asked for above an amount (`password_above`) and of
 //! users who want it (`asks_password`), where the real one decides by risk; a
 //! number that was paid answers with the same payment again, which users report
-//! and the table of codes (ORDERPAID) contradicts.
+//! and the table of codes (ORDERPAID) contradicts: `paid_code_is_refused`.
 
 use std::time::Duration;
 
@@ -31,7 +31,10 @@ pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Reply, Refusal> {
             return Err(refuse("OUT_TRADE_NO_USED").note("the number belongs to an order of another kind"));
         }
         match known.trade_state {
-            TradeState::Success | TradeState::Refund if known.total_fee == amount => return Ok(paid(known).into()),
+            TradeState::Success | TradeState::Refund if known.total_fee == amount => {
+                let refuses = desk.entity(&call.mch_id).is_some_and(|entity| entity.settings.paid_code_is_refused);
+                return if refuses { Err(refuse("ORDERPAID")) } else { Ok(paid(known).into()) };
+            }
             TradeState::Success | TradeState::Refund => {
                 return Err(refuse("INVALID_REQUEST").note("the number was paid with another amount"));
             }
@@ -44,6 +47,11 @@ pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Reply, Refusal> {
     }
     orders::check_expiry(call, desk.now(), Duration::from_secs(60))?;
     let mut code = desk.code_owner(call)?;
+    if let Some(known) = desk.trades.order(&key)
+        && known.openid.as_ref() != Some(&code.openid)
+    {
+        return Err(refuse("BUYER_MISMATCH").note("the number was tried before with another user's code"));
+    }
     code.used = true;
     desk.put_code(call.text("auth_code"), code.clone());
     let user = desk.user(&code.openid, &call.app_id);

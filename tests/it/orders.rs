@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hongbao::pay::{self, CouponType, OrderKey, TradeState};
 use hongbao::query::{self, RefundStatus};
-use hongbao::sandbox::{Fault, Payer};
+use hongbao::sandbox::{Fault, Payer, Settings};
 use hongbao::{Fen, OpenId, OutRefundNo, OutTradeNo, Outcome};
 
 use crate::support::{ALICE, BOB, DAY, HOUR, Stage, code};
@@ -287,6 +287,12 @@ pub async fn payments_by_code() {
     stage.advance(Duration::from_secs(60));
     assert_eq!(code(&stage.client.send(&by_code("M00002", 1250, &late)).await.unwrap_err()), "AUTHCODEEXPIRE");
 
+    let refuses = |settings: &mut Settings, refuses| settings.paid_code_is_refused = refuses;
+    stage.sandbox.change_settings(&stage.entity.mch_id, |settings| refuses(settings, true)).unwrap();
+    let error = stage.client.send(&by_code("M00001", 1250, &shown)).await.unwrap_err();
+    assert_eq!((code(&error), error.outcome()), ("ORDERPAID", Outcome::Unknown));
+    stage.sandbox.change_settings(&stage.entity.mch_id, |settings| refuses(settings, false)).unwrap();
+
     // Reversed: the money goes back, and the number is spent.
     let reverse = pay::Reverse { order: number("M00001").into() };
     assert!(!stage.client.send(&reverse).await.unwrap().recall);
@@ -324,6 +330,10 @@ pub async fn a_password_is_entered_or_not() {
     ask("M00003").await;
     stage.advance(Duration::from_secs(60));
     assert_eq!(stage.state("M00003").await, TradeState::NotPay);
+    // Another try of that number is for the same user.
+    let other = stage.sandbox.show_code(BOB).unwrap();
+    assert_eq!(code(&stage.client.send(&by_code("M00003", 100, &other)).await.unwrap_err()), "BUYER_MISMATCH");
+    stage.client.send(&by_code("M00009", 100, &other)).await.unwrap(); // the code was not used up
     // Above the amount that needs none everybody is asked.
     let error = stage.client.send(&by_code("M00004", 100_001, "134500000000000003")).await.unwrap_err();
     assert_eq!(code(&error), "USERPAYING");
