@@ -260,8 +260,12 @@ impl Sandbox {
     /// Lets time pass, and happen what it brings.
     ///
     /// # Errors
-    /// [`ErrorKind::Sandbox`]: the state could not be stored.
+    /// [`ErrorKind::Sandbox`]: more than a hundred years, or the state could not
+    /// be stored.
     pub fn advance(&self, by: Duration) -> Result<Timestamp> {
+        if by > LONGEST_JUMP {
+            return Err(refused("the clock advances by at most a hundred years at a time", "give fewer seconds"));
+        }
         self.update(|desk| {
             desk.clock.advance(by);
             desk.put_state();
@@ -365,6 +369,12 @@ impl Sandbox {
         self.update(|desk| {
             let mut settings = known(desk, mch_id)?.settings.clone();
             change(&mut settings);
+            if settings.fee_rate > 10_000 {
+                return Err(refused(
+                    "fee_rate: at most 10000 ten-thousandths, which is all of it",
+                    "give a lower rate",
+                ));
+            }
             desk.put_settings(mch_id, settings.clone());
             Ok(settings)
         })
@@ -440,6 +450,8 @@ impl Sandbox {
 /// The entities of a fresh sandbox: merchant number, appid and name.
 const FIRST_MERCHANTS: [(&str, &str, &str); 2] =
     [("1900000101", "wx5a0d8c3f1e2b4a61", "蓝鲸咖啡"), ("1900000102", "wx5a0d8c3f1e2b4a62", "山茶书店")];
+
+const LONGEST_JUMP: Duration = Duration::from_secs(100 * 366 * 86_400);
 
 const FIRST_BALANCE: Fen = Fen::new(1_000_000);
 

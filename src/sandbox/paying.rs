@@ -63,8 +63,15 @@ impl Desk {
                 CouponUse { id, kind: kind.clone(), fee: *fee }
             })
             .collect();
-        if order.coupons.iter().any(|coupon| coupon.fee < Fen::new(1)) || order.coupon_fee() > order.total_fee {
+        let together = Fen::checked_sum(payer.coupons.iter().map(|(_, fee)| *fee));
+        let positive = payer.coupons.iter().all(|(_, fee)| *fee > Fen::ZERO);
+        if !positive || together.is_none_or(|together| together > order.total_fee) {
             return Err("coupons have at least one fen each and together no more than the order".to_owned());
+        }
+        if let Some((other, _)) =
+            payer.coupons.iter().find(|(kind, _)| !matches!(kind, CouponType::Cash | CouponType::NoCash))
+        {
+            return Err(format!("a coupon is CASH or NO_CASH, not {other}"));
         }
         order.openid = Some(openid);
         order.bank_type = Some(payer.bank_type.clone().unwrap_or_else(|| "OTHERS".to_owned()));
@@ -87,6 +94,11 @@ impl Desk {
         let merchant = Account::Merchant(order.mch_id.clone());
         let number = Some(order.out_trade_no.as_str());
         let wrong = || "the books do not take it".to_owned();
+        // Before anything moves: what comes must fit, and then all that follows does.
+        let room = |account: &Account, change: Fen| self.books.balance(account).checked_add(change).is_some();
+        if !room(&merchant, order.total_fee) || !room(&Account::World, Fen::new(-order.total_fee.get())) {
+            return Err("the merchant has all the money that there can be".to_owned());
+        }
         let cash = order.cash_fee();
         if cash > Fen::ZERO {
             let charged = self.pay_at(at, Account::World, user.clone(), cash, Reason::Charged, number);

@@ -393,3 +393,34 @@ async fn somebody_pays_each_merchant() {
     assert!(hongbao::OpenId::new(payer(&other.mch_id)).is_ok());
     stage.balanced();
 }
+
+/// A payment that cannot be booked whole leaves no part of itself.
+#[tokio::test]
+async fn what_cannot_be_paid_moves_nothing() {
+    let stage = Stage::new();
+    stage.client.send(&native("T00001", 888)).await.unwrap();
+    let most = Fen::new(i64::MAX);
+    for coupons in [
+        vec![(CouponType::Cash, Fen::new(-5))],
+        vec![(CouponType::Cash, Fen::ZERO)],
+        vec![(CouponType::Cash, Fen::new(889))],
+        vec![(CouponType::Cash, most), (CouponType::Cash, most)],
+        vec![(CouponType::Unknown("GIFT".into()), Fen::new(1))],
+    ] {
+        let refused = stage.sandbox.pay_order(
+            &stage.entity.mch_id,
+            "T00001",
+            &Payer { coupons: coupons.clone(), ..Payer::default() },
+        );
+        assert!(refused.unwrap_err().to_string().contains("coupon"), "{coupons:?}");
+    }
+    let all = Fen::new(i64::MAX - 2_000_000);
+    stage.sandbox.top_up(&stage.entity.mch_id, all).unwrap();
+    let before = stage.balance();
+    let full = stage.sandbox.pay_order(&stage.entity.mch_id, "T00001", &Payer::default());
+    assert!(full.unwrap_err().to_string().contains("all the money"));
+    assert_eq!(stage.balance(), before);
+    stage.balanced();
+    assert!(stage.sandbox.change_settings(&stage.entity.mch_id, |settings| settings.fee_rate = 10_001).is_err());
+    assert!(stage.sandbox.advance(Duration::from_secs(u64::MAX)).is_err());
+}
