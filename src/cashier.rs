@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::client::Client;
-use crate::code::Code;
+use crate::code::{Class, Code};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::pay::{Micropay, OrderKey, Payment, Reverse, TradeState};
 use crate::query;
@@ -47,7 +47,9 @@ impl Default for Rhythm {
 
 /// Takes a payment by code (付款码支付) and stays with it until it is decided: the
 /// user enters a password, the answer was lost, the gateway was busy. What stays
-/// open is reversed, so that the user can pay in another way.
+/// open is reversed, so that the user can pay in another way. A try that is
+/// refused is followed by one query, because an earlier try of the same number,
+/// before a crash perhaps, may have been paid.
 ///
 /// It may take [`Rhythm::deadline`] and the reversals; show the user that it
 /// goes on. Dropping the future leaves the payment as it is:
@@ -79,13 +81,19 @@ pub async fn collect(client: &Client, sale: &Micropay, rhythm: &Rhythm) -> Resul
         return Err(Error::config("cert", problem, "give the entity its certificate; nothing was sent"));
     }
     let started = Instant::now();
+    let question = query::Order::new(sale.out_trade_no.clone());
     let open = match client.send(sale).await {
         Ok(payment) => return Ok(payment),
-        Err(error) if error.outcome() != Outcome::Unknown => return Err(error),
-        Err(error) => error,
+        Err(error) if error.outcome() == Outcome::Unknown => error,
+        Err(error) if !speaks_of_one_try(&error) => return Err(error),
+        // An earlier try of this number may be paid, or wait for its password.
+        Err(error) => match judge(sale, client.send(&question).await)? {
+            Verdict::Paid(payment) => return Ok(*payment),
+            Verdict::Ended(_) | Verdict::Reverse => return Err(error),
+            Verdict::Open => error,
+        },
     };
     tracing::info!(out_trade_no = %sale.out_trade_no, %open, "payment by code is open, querying");
-    let question = query::Order::new(sale.out_trade_no.clone());
     let deadline = started + rhythm.deadline;
     loop {
         let next = Instant::now() + rhythm.interval;
@@ -106,6 +114,13 @@ pub async fn collect(client: &Client, sale: &Micropay, rhythm: &Rhythm) -> Resul
 
 fn is_official(client: &Client) -> bool {
     client.merchant().endpoint().official_generation().is_some()
+}
+
+/// A refusal for the sake of the code, the user or the fields, and not one of
+/// the set-up, which a query would meet as well.
+fn speaks_of_one_try(error: &Error) -> bool {
+    let entry = error.code().and_then(|code| Micropay::CONTRACT.code(code.as_str()));
+    entry.is_some_and(|entry| entry.class == Class::Final)
 }
 
 enum Verdict {

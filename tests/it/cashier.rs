@@ -215,15 +215,40 @@ async fn where_no_reversal_comes_through_nobody_knows() {
     }
 }
 
-/// A refusal is an answer: nothing to query, nothing to reverse.
+/// A refusal of the set-up is an answer: nothing to query, nothing to reverse.
 #[tokio::test(start_paused = true)]
-async fn a_refused_code_is_refused() {
-    for code in ["AUTHCODEEXPIRE", "NOTENOUGH", "AUTH_CODE_INVALID", "ORDERCLOSED", "PARAM_ERROR"] {
+async fn a_refused_set_up_is_refused() {
+    for code in ["PARAM_ERROR", "SIGNERROR", "NOAUTH"] {
         let end = (ErrorKind::Refusal, Outcome::Refused, Some(code));
         ends(vec![refused(code)], code, &[calls(PAY, [0])], end).await;
     }
     let end = (ErrorKind::Connect, Outcome::NotSent, None);
     ends(vec![Step::NoConnection], "no connection", &[calls(PAY, [0])], end).await;
+}
+
+/// A refusal of a try says nothing of an earlier try with the number: one query
+/// does, and the refusal stands if nothing is held.
+#[tokio::test(start_paused = true)]
+async fn a_refused_try_is_followed_by_one_query() {
+    for code in ["AUTHCODEEXPIRE", "NOTENOUGH", "AUTH_CODE_INVALID", "ORDERCLOSED", "BUYER_MISMATCH", "INVALID_REQUEST"]
+    {
+        let end = (ErrorKind::Refusal, Outcome::Refused, Some(code));
+        for state in ["NOTPAY", "PAYERROR", "CLOSED", "REVOKED"] {
+            ends(vec![refused(code), found(state)], state, &[calls(PAY, [0]), calls(QUERY, [0])], end).await;
+        }
+        let script = vec![refused(code), refused("ORDERNOTEXIST")];
+        ends(script, code, &[calls(PAY, [0]), calls(QUERY, [0])], end).await;
+        // Paid before, or just now.
+        is_paid(vec![refused(code), paid()], code, &[calls(PAY, [0]), calls(QUERY, [0])]).await;
+        let script = vec![refused(code), found("USERPAYING"), paid()];
+        is_paid(script, code, &[calls(PAY, [0]), calls(QUERY, [0, 5])]).await;
+        let script = vec![refused(code), Step::Lost, paid()];
+        is_paid(script, code, &[calls(PAY, [0]), calls(QUERY, [0, 5])]).await;
+        // Paid with another amount: not by this sale.
+        let end = (ErrorKind::Mismatch, Outcome::Unknown, None);
+        let script = vec![refused(code), found_paid("SUCCESS", "1000")];
+        ends(script, code, &[calls(PAY, [0]), calls(QUERY, [0])], end).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
