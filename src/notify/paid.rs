@@ -32,7 +32,8 @@ impl Notice for Paid {
             (Some(state), Some(_)) => return Err(wire::unexpected_in_notice("trade_state", "SUCCESS", state)),
             _ => return Err(wire::missing_in_notice("result_code")),
         }
-        for field in ["transaction_id", "out_trade_no", "total_fee"] {
+        // The answer to a refund is signed too, and has all of these but the last.
+        for field in ["transaction_id", "out_trade_no", "total_fee", "time_end"] {
             if doc.get_filled(field).is_none() {
                 return Err(wire::missing_in_notice(field));
             }

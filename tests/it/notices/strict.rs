@@ -10,6 +10,16 @@ use super::{REFUND, expected, expected_refund, quiet};
 use crate::fake::{KEY, coffee, fixture};
 use crate::payments::provider;
 
+/// The gateway signs its answers with the same key, and they are no notifications.
+#[tokio::test]
+async fn signed_answers_are_no_notifications() {
+    let client = quiet(&coffee());
+    for name in ["pay.refund/reply.xml", "query.refund/reply.xml", "pay.jsapi/reply.xml", "pay.reverse/reply.xml"] {
+        let error = client.open::<Paid>(fixture(name).as_bytes()).await.unwrap_err();
+        assert_eq!(error.kind(), hongbao::ErrorKind::Unreadable, "{name}: {error}");
+    }
+}
+
 /// A provider's notification is for one sub-merchant.
 #[tokio::test]
 async fn sub_merchants_are_not_each_other() {
