@@ -58,7 +58,7 @@ const PLACED: &[Case] = &[
 const BY_CODE: &[(i64, &[(CouponType, i64)])] = &[
     (1, &[]),
     (2, &[(CouponType::Cash, 1)]),
-    (3, &[(CouponType::Cash, 1), (CouponType::NoCash, 1)]),
+    (3, &[(CouponType::Cash, 1), (CouponType::NoCash, 2)]),
     (501, &[(CouponType::NoCash, 1)]),
     (502, &[(CouponType::NoCash, 1)]),
 ];

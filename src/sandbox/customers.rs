@@ -186,7 +186,8 @@ impl super::desk::Desk {
         self.waiting.retain(|(due, _)| *due > now);
         for key in late {
             let Some(mut order) = self.trades.order(&key).cloned() else { continue };
-            if order.trade_state == TradeState::UserPaying {
+            // A later try of the number has a minute of its own.
+            if order.trade_state == TradeState::UserPaying && order.created.after(PASSWORD) <= now {
                 order.trade_state = TradeState::NotPay;
                 self.put_order(order);
             }

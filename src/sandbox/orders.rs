@@ -63,8 +63,8 @@ fn again(desk: &mut Desk, call: &Call, known: OrderRecord, trade_type: &TradeTyp
     }
     match known.trade_state {
         TradeState::Closed | TradeState::Revoked => return Err(refuse("ORDERCLOSED")),
-        TradeState::NotPay => {}
-        _ => return Err(refuse("ORDERPAID")),
+        TradeState::Success | TradeState::Refund => return Err(refuse("ORDERPAID")),
+        _ => {}
     }
     let terms = terms(call);
     if known.terms != terms || known.trade_type != *trade_type {
@@ -105,11 +105,7 @@ pub(super) fn check_amount(call: &Call) -> Result<(), Refusal> {
 fn check_fields(desk: &mut Desk, call: &Call, trade_type: &TradeType) -> Result<(), Refusal> {
     let lacks =
         |field: &str| Err(Refusal::communication("缺少参数").note(format!("{field} is required for {trade_type}")));
-    let url = call.text("notify_url");
-    let plain = (url.starts_with("https://") || url.starts_with("http://")) && !url.contains(['?', '#', ' ']);
-    if !plain {
-        return Err(Refusal::communication("notify_url参数格式错误").note("notify_url: http(s), no query, no fragment"));
-    }
+    check_url("notify_url", call.text("notify_url"))?;
     for field in ["detail", "scene_info"] {
         let text = call.text(field);
         if !text.is_empty() && serde_json::from_str::<serde_json::Value>(text).is_err() {
@@ -136,6 +132,15 @@ fn check_fields(desk: &mut Desk, call: &Call, trade_type: &TradeType) -> Result<
         TradeType::H5 if !has("scene_info") => lacks("scene_info"),
         _ => Ok(()),
     }
+}
+
+pub(super) fn check_url(field: &str, url: &str) -> Result<(), Refusal> {
+    let known = url.starts_with("https://") || url.starts_with("http://");
+    if known && url.is_ascii() && !url.contains(['?', '#', ' ']) {
+        return Ok(());
+    }
+    let note = format!("{field}: http(s), no query, no fragment, nothing beyond ASCII");
+    Err(Refusal::communication(format!("{field}参数格式错误")).note(note))
 }
 
 pub(super) fn check_expiry(call: &Call, now: Timestamp, shortest: Duration) -> Result<(), Refusal> {

@@ -85,8 +85,13 @@ pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Reply, Refusal> {
         return Err(refusal.note("the user has to enter the password: let the user pay or cancel"));
     }
     let coupons = if call.official.is_some() { cases::coupons_by_code(amount.get()) } else { Vec::new() };
-    desk.pay_order(&key, &Payer { coupons, ..Payer::default() })
-        .map_err(|problem| refuse("TRADE_ERROR").note(problem))?;
+    if let Err(problem) = desk.pay_order(&key, &Payer { coupons, ..Payer::default() }) {
+        if let Some(mut order) = desk.trades.order(&key).cloned() {
+            order.trade_state = TradeState::PayError;
+            desk.put_order(order);
+        }
+        return Err(refuse("TRADE_ERROR").note(problem));
+    }
     let Some(order) = desk.trades.order(&key) else { return Err(refuse("SYSTEMERROR")) };
     let reply = Reply::from(paid(order));
     Ok(if negative == Some(Negative::Timeout) { reply.late(TOO_LATE) } else { reply })

@@ -25,9 +25,13 @@ pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Reply, Refusal> {
     if !by_transaction && call.text("out_trade_no").is_empty() {
         return Err(refuse("PARAM_ERROR").note("transaction_id or out_trade_no is required"));
     }
+    let key = OrderRecord::key(&call.mch_id, call.official, call.text("out_trade_no"));
     let mut order = match desk.find_order(call).cloned() {
         Some(order) => order,
         None if by_transaction => return Err(refuse("INVALID_TRANSACTIONID")),
+        None if desk.trades.order(&key).is_some() => {
+            return Err(refuse("INVALID_REQUEST").note("the order is another sub-merchant's"));
+        }
         None => orders::new_record(desk, call, TradeType::Micropay),
     };
     if order.trade_type != TradeType::Micropay {

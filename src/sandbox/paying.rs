@@ -121,6 +121,9 @@ impl Desk {
     /// Tells the merchant of a payment. `other_key`: for the case in which the
     /// signature is wrong.
     pub(super) fn announce_paid(&mut self, order: &OrderRecord, other_key: Option<&Secret>) {
+        if order.notify_url.is_empty() {
+            return;
+        }
         let Some(entity) = self.entity(&order.mch_id) else { return };
         let own = match order.official {
             Some(_) => sign_key::of(&order.mch_id, &entity.key),

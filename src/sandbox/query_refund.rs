@@ -17,13 +17,15 @@ const PAGE: usize = 10;
 
 pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Reply, Refusal> {
     let refuse = |code: &str| Refusal::of(call.contract, code);
-    let own =
-        |refund: &&RefundRecord| refund.mch_id == call.mch_id && refund.official == generation_number(call.official);
+    let own = |refund: &&RefundRecord| {
+        let same = refund.mch_id == call.mch_id && refund.official == generation_number(call.official);
+        same && refund.sub_mch_id.as_deref() == call.doc.get_filled("sub_mch_id")
+    };
     let found: Vec<RefundRecord> = if let Some(id) = call.doc.get_filled("refund_id") {
         desk.trades.refund_of_id(id).filter(own).cloned().into_iter().collect()
     } else if let Some(number) = call.doc.get_filled("out_refund_no") {
         let key = RefundRecord::key(&call.mch_id, call.official, number);
-        desk.trades.refund(&key).cloned().into_iter().collect()
+        desk.trades.refund(&key).filter(own).cloned().into_iter().collect()
     } else if call.text("transaction_id").is_empty() && call.text("out_trade_no").is_empty() {
         return Err(Refusal::communication("缺少参数").note("one of the four numbers is required"));
     } else {

@@ -6,6 +6,7 @@ use super::books::{Account, Reason};
 use super::desk::Desk;
 use super::gate::Call;
 use super::notices::NoticeKind;
+use super::orders::check_url;
 use super::paying::share;
 use super::refusal::Refusal;
 use super::trades::{CouponUse, OrderRecord, RefundRecord, generation_number};
@@ -33,6 +34,9 @@ impl Desk {
         if fee < Fen::new(1) || fee > total {
             let note = format!("refund_fee: {} fen of {}", fee.get(), total.get());
             return Err(Refusal::communication("invalid refund_fee").note(note));
+        }
+        if let Some(url) = call.doc.get_filled("notify_url") {
+            check_url("notify_url", url)?;
         }
         let order = self.find_order(call).cloned().filter(|order| order.transaction_id.is_some());
         let Some(mut order) = order else { return Err(refuse("ORDERNOTEXIST").note("no such order, or not paid")) };
@@ -235,21 +239,31 @@ impl Desk {
     }
 }
 
-/// The coupons' part of a refund: in proportion, rounded down; the last refund
-/// of an order takes the rest. Nobody documents the rounding.
+/// The coupons' part of a refund: in proportion, rounded down, and more where
+/// the user's cash is used up; the last refund of an order takes the rest. Nobody
+/// documents the rounding.
 fn coupons_of(order: &OrderRecord, standing: &[RefundRecord], fee: Fen, last: bool) -> Vec<CouponUse> {
-    let mut parts = Vec::new();
+    let gone = Fen::checked_sum(standing.iter().map(RefundRecord::cash_fee)).unwrap_or_default();
+    let cash_left = order.cash_fee().checked_sub(gone).unwrap_or_default();
+    let (mut parts, mut cash) = (Vec::new(), fee);
     for coupon in &order.coupons {
         let gone = standing.iter().flat_map(|refund| &refund.coupons).filter(|part| part.id == coupon.id);
         let gone = Fen::checked_sum(gone.map(|part| part.fee)).unwrap_or_default();
         let rest = coupon.fee.checked_sub(gone).unwrap_or_default();
-        let part =
-            if last { rest } else { Fen::new(fee.get() * coupon.fee.get() / order.total_fee.get().max(1)).min(rest) };
-        if part > Fen::ZERO {
-            parts.push(CouponUse { id: coupon.id.clone(), kind: coupon.kind.clone(), fee: part });
-        }
+        let part = if last { rest } else { Fen::new(fee.get() * coupon.fee.get() / order.total_fee.get().max(1)) };
+        let part = part.min(rest).min(cash);
+        cash = cash.checked_sub(part).unwrap_or_default();
+        parts.push((coupon, part, rest));
     }
-    parts
+    // What would be more cash than the user paid comes from the coupons.
+    let mut missing = cash.checked_sub(cash_left).unwrap_or_default().max(Fen::ZERO);
+    for (_, part, rest) in &mut parts {
+        let more = rest.checked_sub(*part).unwrap_or_default().min(missing);
+        *part = part.checked_add(more).unwrap_or_default();
+        missing = missing.checked_sub(more).unwrap_or_default();
+    }
+    let used = parts.into_iter().filter(|(_, part, _)| *part > Fen::ZERO);
+    used.map(|(coupon, fee, _)| CouponUse { id: coupon.id.clone(), kind: coupon.kind.clone(), fee }).collect()
 }
 
 fn new_refund(desk: &Desk, call: &Call, order: &OrderRecord, fee: Fen, coupons: Vec<CouponUse>) -> RefundRecord {

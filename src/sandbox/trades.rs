@@ -313,6 +313,13 @@ impl Trades {
 
     fn keep_order(&mut self, record: OrderRecord) {
         let key = record.own_key();
+        // A session that was replaced leads nowhere.
+        if let Some(before) = self.orders.get(&key) {
+            self.by_prepay.remove(&before.prepay_id);
+            if let Some(url) = &before.code_url {
+                self.by_code_url.remove(url);
+            }
+        }
         if let Some(id) = &record.transaction_id {
             self.by_transaction.insert(id.clone(), key.clone());
         }

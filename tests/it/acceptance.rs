@@ -49,12 +49,26 @@ async fn orders_pay_themselves_by_their_amount() {
         let opened = stage.client.open::<hongbao::notify::Paid>(notice.body.as_bytes()).await;
         assert_eq!(opened.is_ok(), !notice.number.starts_with("T133"), "{}", notice.number);
     }
+    // A failed order is not a paid one when it comes again.
+    stage.client.send(&jsapi("T131_3", 131)).await.unwrap();
     let error = stage.client.send(&native("T00888", 888)).await.unwrap_err();
     assert!(error.to_string().contains("沙箱支付金额(888)无效"), "{error}");
     assert!(stage.sandbox.requests(1)[0].note.as_deref().unwrap().contains("101, 102, 130"));
     // Nothing of this moved money.
     assert_eq!(stage.sandbox.balance(&stage.mch_id), Fen::new(1_000_000));
     assert!(stage.sandbox.books().balanced);
+}
+
+#[tokio::test]
+async fn a_fault_spoils_what_is_told_here_too() {
+    let stage = official(Generation::One);
+    stage.sandbox.spoil_next_notice(hongbao::sandbox::NoticeFault::WrongSign).unwrap();
+    for (order, genuine) in [("T00001", false), ("T00002", true)] {
+        stage.client.send(&jsapi(order, 101)).await.unwrap();
+        let notice = stage.sandbox.notices(0, 10).pop().unwrap();
+        let opened = stage.client.open::<hongbao::notify::Paid>(notice.body.as_bytes()).await;
+        assert_eq!(opened.is_ok(), genuine, "{order}");
+    }
 }
 
 #[tokio::test]
@@ -81,6 +95,11 @@ async fn the_second_sandbox_serves_codes_and_queries() {
         let code = format!("13450000000000000{fen}");
         let payment = stage.client.send(&by_code(&order, fen, &code)).await.unwrap();
         assert_eq!((payment.total_fee, payment.coupons.len()), (Fen::new(fen), coupons));
+        let settlement = payment.settlement_total_fee.unwrap_or(payment.total_fee);
+        assert_eq!(
+            (payment.cash_fee, settlement),
+            ([1, 1, 0].map(|fen| Some(Fen::new(fen)))[coupons], Fen::new([1, 2, 1][coupons]))
+        );
         let found = stage.client.send(&query::Order::new(number(&order))).await.unwrap();
         assert_eq!((found.trade_state, found.coupons.len()), (TradeState::Success, coupons));
     }

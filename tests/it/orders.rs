@@ -424,3 +424,97 @@ async fn what_cannot_be_paid_moves_nothing() {
     assert!(stage.sandbox.change_settings(&stage.entity.mch_id, |settings| settings.fee_rate = 10_001).is_err());
     assert!(stage.sandbox.advance(Duration::from_secs(u64::MAX)).is_err());
 }
+
+/// However a payment is split: no part takes more cash than was paid, and the
+/// last takes what is left.
+#[tokio::test]
+async fn coupons_never_turn_a_part_negative() {
+    for kind in [CouponType::Cash, CouponType::NoCash] {
+        for parts in [&[300, 300, 287, 1][..], &[1; 20], &[3, 3, 3, 3, 876], &[887, 1], &[444, 443, 1]] {
+            let stage = Stage::new();
+            stage.client.send(&jsapi("T00001", 888)).await.unwrap();
+            let coupons = vec![(kind.clone(), Fen::new(200))];
+            let mch_id = &stage.entity.mch_id;
+            stage.sandbox.pay_order(mch_id, "T00001", &Payer { coupons, ..Payer::default() }).unwrap();
+            let (mut cash, mut gone) = (0, 0);
+            for (index, part) in parts.iter().enumerate() {
+                let taken = stage.client.send(&refund("T00001", &format!("R{index}"), 888, *part)).await.unwrap();
+                let own = taken.cash_refund_fee.unwrap().get();
+                assert!((0..=*part).contains(&own), "{kind}: {parts:?}: {part} as {own}");
+                (cash, gone) = (cash + own, gone + part);
+                stage.advance(HOUR);
+                stage.balanced();
+            }
+            assert!(cash <= 688, "{kind}: {parts:?}: {cash}");
+            assert_eq!(cash == 688, gone == 888, "{kind}: {parts:?}: {cash}");
+            assert_eq!(stage.sandbox.received(ALICE), Fen::new(cash), "{kind}: {parts:?}");
+        }
+    }
+}
+
+/// What another sub-merchant has is neither reversed nor shown.
+#[tokio::test]
+async fn sub_merchants_leave_each_other_alone() {
+    let stage = Stage::new();
+    let subs = vec!["1510000003".to_owned(), "1510000004".to_owned()];
+    stage.sandbox.change_settings(&stage.entity.mch_id, |settings| settings.sub_merchants = subs).unwrap();
+    let provider = |sub: &str| {
+        let sub = hongbao::SubMerchant::new(sub.parse().unwrap());
+        crate::support::once(&stage.sandbox, &hongbao::Entity { sub_merchant: Some(sub), ..stage.entity.clone() })
+    };
+    let (tea, books) = (provider("1510000003"), provider("1510000004"));
+    let shown = stage.sandbox.show_code(BOB).unwrap();
+    tea.send(&by_code("M00001", 1000, &shown)).await.unwrap();
+    let balance = stage.balance();
+    for stranger in [&books, &stage.client] {
+        let reverse = pay::Reverse { order: number("M00001").into() };
+        assert_eq!(code(&stranger.send(&reverse).await.unwrap_err()), "INVALID_REQUEST");
+    }
+    assert_eq!(stage.balance(), balance);
+    tea.send(&refund("M00001", "R1", 1000, 400)).await.unwrap();
+    for stranger in [&books, &stage.client] {
+        let question = query::Refund::new(OutRefundNo::new("R1").unwrap());
+        assert_eq!(code(&stranger.send(&question).await.unwrap_err()), "REFUNDNOTEXIST");
+    }
+    assert!(tea.send(&query::Refund::new(OutRefundNo::new("R1").unwrap())).await.is_ok());
+    stage.balanced();
+}
+
+/// A code that was replaced leads nowhere.
+#[tokio::test]
+async fn an_old_code_is_not_paid() {
+    let stage = Stage::new();
+    let order = native("T00001", 888);
+    let old = stage.client.send(&order).await.unwrap().code_url;
+    stage.advance(2 * HOUR);
+    let new = stage.client.send(&order).await.unwrap().code_url;
+    assert_ne!(old, new);
+    assert!(stage.sandbox.scan(&old, Some(ALICE)).await.is_err());
+    assert_eq!(stage.sandbox.scan(&new, Some(ALICE)).await.unwrap().out_trade_no, "T00001");
+}
+
+/// A refusal that says that nothing was paid leaves nothing open, and each try of
+/// a number has its minute for the password.
+#[tokio::test]
+async fn tries_of_a_payment_by_code_end_on_their_own() {
+    let stage = Stage::new();
+    stage.sandbox.set_asks_password(BOB, "wx0000000000000000", false).unwrap();
+    let foreign = stage.sandbox.show_code(BOB).unwrap();
+    assert_eq!(code(&stage.client.send(&by_code("M00001", 100, &foreign)).await.unwrap_err()), "TRADE_ERROR");
+    assert_eq!(stage.state("M00001").await, TradeState::PayError);
+
+    stage.sandbox.set_asks_password(ALICE, &stage.entity.app_id, true).unwrap();
+    let try_it = async || {
+        let shown = stage.sandbox.show_code(ALICE).unwrap();
+        assert_eq!(code(&stage.client.send(&by_code("M00002", 100, &shown)).await.unwrap_err()), "USERPAYING");
+    };
+    try_it().await;
+    stage.advance(Duration::from_secs(10));
+    stage.sandbox.cancel_order(&stage.entity.mch_id, "M00002").unwrap();
+    stage.advance(Duration::from_secs(10));
+    try_it().await;
+    stage.advance(Duration::from_secs(45));
+    assert_eq!(stage.state("M00002").await, TradeState::UserPaying);
+    stage.advance(Duration::from_secs(15));
+    assert_eq!(stage.state("M00002").await, TradeState::NotPay);
+}

@@ -103,6 +103,8 @@ async fn what_the_gate_refuses_is_an_unsigned_text() {
         (md5(&with(&good, "out_trade_no", "T 0001")), "out_trade_no参数格式错误"),
         (md5(&with(&good, "spbill_create_ip", "localhost")), "spbill_create_ip参数格式错误"),
         (md5(&with(&good, "notify_url", "https://shop.example.com/n?a=1")), "notify_url参数格式错误"),
+        (md5(&with(&good, "notify_url", "https://shop.example.com/通知")), "notify_url参数格式错误"),
+        (md5(&with(&good, "fee_type", "USD")), "fee_type参数格式错误"),
         (md5(&with(&good, "detail", "{")), "detail参数格式错误"),
         (md5(&with(&good, "trade_type", "native")), "trade_type参数格式错误"),
         (md5(&with(&good, "trade_type", "JSAPI")), "缺少参数"),

@@ -181,6 +181,13 @@ fn fields(contract: &Contract, received: &Doc) -> Result<Doc, Refusal> {
             return Err(wrong(name, format!("found {:?}", doc.get(name).unwrap_or_default())));
         }
     }
+    for name in ["fee_type", "refund_fee_type"] {
+        if let Some(currency) = doc.get(name)
+            && currency != "CNY"
+        {
+            return Err(wrong(name, format!("merchants of the mainland have CNY, found {currency:?}")));
+        }
+    }
     for name in ["spbill_create_ip", "user_ip"] {
         if let Some(ip) = doc.get(name)
             && ip.parse::<IpAddr>().is_err()
