@@ -1,4 +1,4 @@
-//! The wire below the client, as a trait with one method.
+//! The wire below the client, as a trait: a message for a message, or for a body that streams.
 
 use std::error::Error as StdError;
 use std::fmt;

@@ -1,6 +1,6 @@
 //! The acceptance cases (验收用例) of the official sandboxes: below their
 //! prefixes the amount decides what happens, and the header
-//! `Wechatpay-Negative-Test` what goes wrong.
+//! `Wechatpay-Negative-Test` what goes wrong, that one on production's paths too.
 //!
 //! Differs from the real sandboxes: the meaning of 130 to 134 is inferred from
 //! that of 330 to 334; the coupons of the cases 501, 502, 551 and 552 are one of

@@ -86,7 +86,7 @@ fn usual() -> usize {
 }
 
 async fn welcome() -> &'static str {
-    "hongbao sandbox\n\nThe control API is below /api/: merchants, users, packets, clock, faults, books, postings, requests.\n"
+    "hongbao sandbox\n\nThe control API is below /api/: merchants, users, packets, orders, refunds, scan, comments, notices, clock, faults, books, postings, requests.\n"
 }
 
 async fn unknown() -> Failure {

@@ -13,7 +13,8 @@ pub enum Fault {
     SystemErrorBefore,
     /// Does as asked, money and all, and answers `SYSTEMERROR`.
     SystemErrorAfter,
-    /// Keeps the bill in `SENDING` and answers `PROCESSING`.
+    /// Keeps the bill of a red packet in `SENDING` and answers `PROCESSING`; other
+    /// calls do as asked.
     Processing,
     /// Ends the connection without an answer; nothing has happened.
     HangUpBefore,

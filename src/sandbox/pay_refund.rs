@@ -2,8 +2,8 @@
 //!
 //! Differs from the real gateway: an account holds settled and unsettled money
 //! alike, so `refund_account` is kept and decides nothing; refunds of one order
-//! may follow each other at once; the coupons' part is rounded down and the last
-//! refund takes the rest; too much is INVALID_REQUEST as since 2020. A refund
+//! may follow each other at once; the coupons' part is rounded down, more where the
+//! user's cash is used up, and the last refund takes the rest; too much is INVALID_REQUEST as since 2020. A refund
 //! takes three minutes to a user's change and a day to a card.
 
 use super::desk::Desk;

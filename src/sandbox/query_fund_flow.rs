@@ -2,7 +2,8 @@
 //!
 //! Differs from the real gateway: all money is in the basic account, so the
 //! others have no bill; the platform's fee is a row of its own; the header
-//! `Digest` is made over the unpacked text, which is not documented.
+//! `Digest` is made over the unpacked text, which is not documented; as old as
+//! three months, where the real one goes back to June 2017.
 
 use super::bills;
 use super::desk::Desk;
