@@ -148,8 +148,8 @@ impl Row for Trade<'_> {
         format!(
             "{}  {:<8}  {:<8}  {MONEY}{:>10}{MONEY:#}  {MONEY}{:>10}{MONEY:#}  {NUMBER}{:<24}{NUMBER:#}  {}",
             self.trade_time,
-            self.trade_type,
-            self.trade_state,
+            harmless(self.trade_type),
+            harmless(&self.trade_state.to_string()),
             shown(amount),
             shown(refund),
             harmless(self.out_trade_no),
@@ -193,7 +193,7 @@ impl Row for Fund<'_> {
         let (income, expense) = match self.direction {
             Direction::Income => (self.amount.to_string(), String::new()),
             Direction::Expense => (String::new(), self.amount.to_string()),
-            other => (format!("{other} {}", self.amount), String::new()),
+            other => (format!("{} {}", harmless(&other.to_string()), self.amount), String::new()),
         };
         format!(
             "{}  {MONEY}{income:>10}{MONEY:#}  {MONEY}{expense:>10}{MONEY:#}  {:>12}  {NUMBER}{:<24}{NUMBER:#}  {} {}",

@@ -42,7 +42,7 @@ struct Args {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  refused, not sent or not genuine: this call moved no money
+  1  refused, not sent, not genuine or not whole: this call moved no money
   2  wrong use or configuration: nothing was sent
   3  outcome unknown: query, or repeat the same command; never with a new number";
 

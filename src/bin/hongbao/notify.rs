@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use hongbao::notify::{self, Ack, Expected, ExpectedRefund, Hint, Kind, Paid, Refunded, Scanned};
+use hongbao::query::RefundStatus;
 use hongbao::wire::{Doc, Notice, Receiver};
 use hongbao::{Cert, Client, Entity, Error, ErrorKind, Fen, Merchant, Merchants, OutRefundNo, OutTradeNo, Outcome};
 use serde_json::{Map, Value, json};
@@ -92,7 +93,7 @@ async fn verify(args: &Verify) -> Result<(), Failure> {
     let verdict = judged.map_err(|error| refuse(error, &facts))?;
     facts["outcome"] = json!("genuine");
     facts["confirmed"] = json!(matches!(verdict, Verdict::Confirmed));
-    facts["failed"] = json!(matches!(verdict, Verdict::Failed));
+    facts["failed"] = json!(matches!(verdict, Verdict::Failed | Verdict::NotBack(_)));
     terminal.result(&facts);
     terminal.say(match verdict {
         Verdict::Confirmed => format!("{GOOD}confirmed{GOOD:#}; number and amount are those that were expected"),
@@ -100,6 +101,13 @@ async fn verify(args: &Verify) -> Result<(), Failure> {
             "compare number and amount with the order: --expect-order and --expect-amount".to_owned()
         }
         Verdict::Failed => format!("{BAD}failed{BAD:#}; nothing was paid, and there is nothing to do about it"),
+        Verdict::NotBack(RefundStatus::Closed) => {
+            format!("{BAD}closed{BAD:#}; no money went back, and another try has another number")
+        }
+        Verdict::NotBack(status) => format!(
+            "{BAD}not given back{BAD:#}; it is {}: somebody has to decide in the merchant platform",
+            harmless(status.as_str())
+        ),
         Verdict::ToAnswer => {
             "the answer is an order for these goods: its prepay_id, signed, while the user waits".to_owned()
         }
@@ -150,6 +158,8 @@ enum Verdict {
     Unconfirmed,
     /// It tells of a failure.
     Failed,
+    /// It tells of a refund that has ended without giving back.
+    NotBack(RefundStatus),
     /// It is a question.
     ToAnswer,
     OnlySigned,
@@ -205,7 +215,9 @@ async fn judge(args: &Verify, kind: Kind, client: &Client, body: &[u8], fields: 
         }
         (Kind::Refunded, expected) => {
             let refunded = client.open::<Refunded>(body).await?;
-            let Some((number, amount)) = expected else { return Ok(Verdict::Unconfirmed) };
+            let ended = RefundStatus::from(fields.get("refund_status").unwrap_or_default().to_owned());
+            let back = |verdict| if ended == RefundStatus::Success { verdict } else { Verdict::NotBack(ended) };
+            let Some((number, amount)) = expected else { return Ok(back(Verdict::Unconfirmed)) };
             let refund = match &args.expect_refund {
                 Some(number) => number.clone(),
                 None => OutRefundNo::new(refunded.out_refund_no())?,
@@ -213,7 +225,7 @@ async fn judge(args: &Verify, kind: Kind, client: &Client, body: &[u8], fields: 
             // Nothing was said of the order's amount, so it is taken as it is told.
             let total = fields.get("total_fee").and_then(|fen| fen.parse().ok()).map_or(Fen::ZERO, Fen::new);
             refunded.confirm(&ExpectedRefund::new(client.merchant(), number.as_str(), refund, total, amount))?;
-            Verdict::Confirmed
+            back(Verdict::Confirmed)
         }
         (_, Some(_)) => {
             return Err(Error::invalid("--expect-order", "the notification is of no payment and no refund"));

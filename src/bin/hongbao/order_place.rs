@@ -58,6 +58,13 @@ impl Place<'_> {
     }
 
     pub(crate) async fn jsapi(&self) -> Result<(), Failure> {
+        let has_sub_app = self.client.merchant().sub_merchant().is_some_and(|sub| sub.app_id().is_some());
+        if self.args.sub_openid.is_some() && !has_sub_app {
+            return Err(Failure::usage(
+                "--sub-openid: the entity has no sub-merchant with an appid of its own",
+                "give --openid, or sub_mch_id and sub_app_id in the entity's file",
+            ));
+        }
         let payer = match (&self.args.openid, &self.args.sub_openid) {
             (_, Some(user)) => Payer::SubOpenId(user.clone()),
             (Some(user), None) => Payer::OpenId(user.clone()),
