@@ -155,8 +155,7 @@ impl Desk {
         let of_order = || self.trades.order(&order).and_then(|order| order.transaction_id.clone());
         let of_refund = || self.trades.refund(&refund).map(|refund| refund.refund_id.clone());
         let found = match reason {
-            // A fee comes back with a refund or with a reversal.
-            Reason::RefundTaken | Reason::RefundClosed | Reason::FeeReturned => of_refund().or_else(of_order),
+            Reason::RefundTaken | Reason::RefundClosed | Reason::FeeReturned | Reason::FeeTakenAgain => of_refund(),
             Reason::Sent | Reason::Refunded => self.packet(mch_id, number).map(|packet| packet.detail_id.clone()),
             _ => of_order(),
         };
@@ -169,8 +168,8 @@ fn business(reason: Reason) -> &'static str {
         Reason::TopUp => "充值",
         Reason::Sent => "现金红包",
         Reason::Refunded => "现金红包退款",
-        Reason::Fee => "扣除交易手续费",
-        Reason::FeeReturned => "返还交易手续费",
+        Reason::Fee | Reason::FeeTakenAgain => "扣除交易手续费",
+        Reason::FeeReturned | Reason::FeeReversed => "返还交易手续费",
         Reason::RefundTaken => "退款",
         Reason::RefundClosed => "退款关闭",
         Reason::Reversed => "撤销",

@@ -85,6 +85,10 @@ pub enum Reason {
     Fee,
     /// The platform's fee came back with a refund.
     FeeReturned,
+    /// The fee taken again, because a refund was closed.
+    FeeTakenAgain,
+    /// The fee given back with a reversal.
+    FeeReversed,
     /// A refund was taken from the merchant (退款).
     RefundTaken,
     /// A refund reached the user.

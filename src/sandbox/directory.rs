@@ -36,16 +36,12 @@ pub(super) fn open(directory: &Path) -> Result<Sandbox> {
     desk.await_passwords_again();
     let now = desk.now();
     desk.notices.resume(now);
-    let mut settings = std::mem::take(&mut desk.loaded_settings);
     let sandbox = Sandbox::with(desk, authority(directory)?, Some(store));
     issue_first(directory, &sandbox)?;
     for file in merchant_files(directory)? {
         let folder = directory.join("merchants").join(&file.mch_id);
         let cert = Cert::pem_files(folder.join(CERTIFICATE), folder.join(KEY));
         sandbox.enrol(&file.mch_id, &file.app_id, &file.name, Secret::new(file.api_key), cert, None);
-        if let Some(own) = settings.remove(&file.mch_id) {
-            sandbox.change_settings(&file.mch_id, |settings| *settings = own)?;
-        }
         if sandbox.is_new_to_the_books(&file.mch_id) {
             sandbox.top_up(&file.mch_id, FIRST_BALANCE)?;
         }
@@ -101,7 +97,7 @@ fn parse<T: DeserializeOwned>(table: Table, key: &str, value: &[u8]) -> Result<T
 }
 
 impl Sandbox {
-    fn is_new_to_the_books(&self, mch_id: &str) -> bool {
+    pub(super) fn is_new_to_the_books(&self, mch_id: &str) -> bool {
         let account = super::Account::Merchant(mch_id.to_owned());
         self.balance(mch_id) == Fen::ZERO && !self.desk().postings.iter().any(|posting| posting.to == account)
     }

@@ -113,7 +113,7 @@ impl Faults {
             if rule.path.as_deref().is_some_and(|own| own != path) {
                 continue;
             }
-            rule.seen += 1;
+            rule.seen = rule.seen.saturating_add(1);
             let hit = match rule.when {
                 When::Next(count) => rule.hit < count.into(),
                 When::PerMille { rate, seed } => scatter(seed, rule.seen) % 1000 < rate.into(),

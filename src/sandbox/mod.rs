@@ -176,7 +176,8 @@ impl Sandbox {
 
     /// Lets an entity of yours in: the sandbox knows its merchant number, appid
     /// and certificate, gives it a test key and a balance, and hands back the
-    /// same configuration with only endpoint and key changed.
+    /// same configuration with only endpoint and key changed. Admitted again, also
+    /// after a restart on the same directory, it keeps its settings and its money.
     ///
     /// ```
     /// # fn test(mine: impl hongbao::PayConfig) -> hongbao::Result<()> {
@@ -194,21 +195,20 @@ impl Sandbox {
         let certificate = merchant.identity.as_ref().and_then(|identity| identity.chain().next().map(<[u8]>::to_vec));
         let (mch_id, app_id) = (merchant.mch_id().as_str(), merchant.app_id().as_str());
         self.enrol(mch_id, app_id, merchant.name(), config.key(), config.cert(), certificate);
-        if balance > Fen::ZERO {
+        if balance > Fen::ZERO && self.is_new_to_the_books(mch_id) {
             self.top_up(mch_id, balance)?;
         }
         Ok(config)
     }
 
     fn enrol(&self, mch_id: &str, app_id: &str, name: &str, key: Secret, cert: Cert, admitted: Option<Vec<u8>>) {
-        let member = Member {
-            mch_id: mch_id.to_owned(),
-            app_id: app_id.to_owned(),
-            key: key.clone(),
-            admitted,
-            settings: Settings::default(),
-        };
-        self.desk().entities.insert(mch_id.to_owned(), member);
+        {
+            let mut desk = self.desk();
+            let loaded = desk.loaded_settings.remove(mch_id);
+            let settings = desk.entity(mch_id).map(|known| known.settings.clone()).or(loaded).unwrap_or_default();
+            let (id, app_id, key) = (mch_id.to_owned(), app_id.to_owned(), key.clone());
+            desk.entities.insert(id.clone(), Member { mch_id: id, app_id, key, admitted, settings });
+        }
         let mut merchants = self.0.merchants.lock().unwrap_or_else(PoisonError::into_inner);
         merchants.retain(|entity| entity.mch_id != mch_id);
         merchants.push(Entity {

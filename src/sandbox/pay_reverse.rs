@@ -69,7 +69,7 @@ fn give_back(desk: &mut Desk, order: &OrderRecord) -> Result<(), ()> {
         return Err(());
     }
     if order.fee > Fen::ZERO {
-        desk.pay_at(at, Account::Platform, merchant.clone(), order.fee, Reason::FeeReturned, number);
+        desk.pay_at(at, Account::Platform, merchant.clone(), order.fee, Reason::FeeReversed, number);
     }
     for coupon in order.coupons.iter().filter(|coupon| coupon.kind != CouponType::NoCash) {
         desk.pay_at(at, merchant.clone(), Account::World, coupon.fee, Reason::Coupon, number);

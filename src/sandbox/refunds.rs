@@ -153,7 +153,7 @@ impl Desk {
                 let settlement = record.settlement_fee();
                 self.pay_at(at, under_way, merchant.clone(), settlement, Reason::RefundClosed, number);
                 let fee = record.fee_returned;
-                if fee > Fen::ZERO && self.pay_at(at, merchant, Account::Platform, fee, Reason::Fee, number) {
+                if fee > Fen::ZERO && self.pay_at(at, merchant, Account::Platform, fee, Reason::FeeTakenAgain, number) {
                     order.fee_returned = order.fee_returned.checked_sub(fee).unwrap_or_default();
                     self.put_order(order);
                 }

@@ -66,6 +66,10 @@ async fn settings_users_and_faults() {
     raw.api("POST", "/api/faults", r#"{"fault": {"kind": "garbage"}, "when": {"per_mille": {"rate": 1, "seed": 1}}}"#)
         .await;
     assert_eq!(raw.api("DELETE", "/api/faults", "").await.1, json!([]));
+    let worn = r#"{"fault": {"kind": "bad_gateway"}, "when": {"next": 0}, "seen": 18446744073709551615}"#;
+    assert_eq!(raw.api("POST", "/api/faults", worn).await.0, 200);
+    assert_eq!(raw.refused(raw.signed(&raw.packet("A1"))).await.0, "NO_AUTH");
+    raw.api("DELETE", "/api/faults", "").await;
     assert_eq!(raw.api("POST", "/api/faults", r#"{"fault": {"kind": "storm"}, "when": {"next": 1}}"#).await.0, 400);
 
     let (_, topped) = raw.api("POST", &format!("/api/merchants/{mch_id}/top_up"), r#"{"amount": 500}"#).await;

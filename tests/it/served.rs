@@ -171,7 +171,33 @@ pub async fn a_wrong_key_is_explained_in_the_log() {
 pub async fn an_entity_of_ones_own_is_admitted() {
     let sandbox = Sandbox::new().unwrap();
     let _served = serve(&sandbox).await;
-    let mine = Entity {
+    let mine = mine();
+    let config = sandbox.admit(&mine, Fen::new(5_000)).unwrap();
+    let client = Client::builder(&config).retry(RetryPolicy::never()).build().unwrap();
+    client.send(&packet("A1", ALICE, 188)).await.unwrap();
+    assert_eq!(sandbox.balance("1230004567"), Fen::new(4_812));
+    assert!(sandbox.books().balanced);
+}
+
+#[test]
+fn an_admitted_entity_keeps_settings_and_money() {
+    let directory = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let sandbox = Sandbox::open(directory.path()).unwrap();
+        sandbox.admit(mine(), Fen::new(5_000)).unwrap();
+        sandbox.admit(mine(), Fen::new(5_000)).unwrap();
+        assert_eq!(sandbox.balance("1230004567"), Fen::new(5_000));
+        let (before, after) = (sandbox.settings("1230004567").unwrap().fee_rate, 38);
+        sandbox.change_settings("1230004567", |settings| settings.fee_rate = after).unwrap();
+        drop(sandbox);
+        let sandbox = Sandbox::open(directory.path()).unwrap();
+        sandbox.admit(mine(), Fen::new(5_000)).unwrap();
+        assert_eq!(sandbox.settings("1230004567").unwrap().fee_rate, after, "was {before}");
+    }
+}
+
+fn mine() -> Entity {
+    Entity {
         name: "我的公司".into(),
         app_id: "wx2f3a4b5c6d7e8f90".into(),
         mch_id: "1230004567".into(),
@@ -180,10 +206,5 @@ pub async fn an_entity_of_ones_own_is_admitted() {
         endpoint: Endpoint::production(),
         digest: hongbao::wire::Digest::Md5,
         sub_merchant: None,
-    };
-    let config = sandbox.admit(&mine, Fen::new(5_000)).unwrap();
-    let client = Client::builder(&config).retry(RetryPolicy::never()).build().unwrap();
-    client.send(&packet("A1", ALICE, 188)).await.unwrap();
-    assert_eq!(sandbox.balance("1230004567"), Fen::new(4_812));
-    assert!(sandbox.books().balanced);
+    }
 }

@@ -78,7 +78,8 @@ fn genuine_notices_of_every_kind() {
         assert_eq!((&told["outcome"], &told["verified"]), (&json!("genuine"), &json!(true)), "{notice}");
         assert_eq!((&told["kind"], &told["merchant"]), (&json!(kind), &json!(merchant)), "{notice}");
         assert_eq!(told["fields"][field.0], field.1, "{notice}");
-        assert_eq!((&told["confirmed"], &told["failed"]), (&json!(false), &json!(false)), "{notice}");
+        let back = notice != "refunded/change.xml";
+        assert_eq!((&told["confirmed"], &told["failed"]), (&json!(false), &json!(!back)), "{notice}");
         assert!(told["answer"].as_str().unwrap().contains("<![CDATA[SUCCESS]]>"), "{notice}");
     }
     let scanned = object(&merchants.verify("native/callback.xml", &["--json"]));
@@ -165,6 +166,32 @@ fn what_is_not_genuine_exits_with_one() {
     let missing = merchants.verify("paid/none.xml", &[]);
     exits(&missing, 2);
     assert!(err(&missing).contains("none.xml"), "{}", err(&missing));
+}
+
+/// Numbers and amounts that fit say nothing of where the money is.
+#[test]
+fn a_refund_that_gave_nothing_back_is_not_confirmed() {
+    let merchants = Merchants::new();
+    for (notice, words) in [("refundclose", "no money went back"), ("change", "somebody has to decide")] {
+        let notice = format!("refunded/{notice}.xml");
+        let told = object(&merchants.verify(&notice, &["--json"]));
+        let (order, refund) = (&told["fields"]["out_trade_no"], &told["fields"]["out_refund_no"]);
+        let fen: hongbao::Fen = hongbao::Fen::new(told["fields"]["refund_fee"].as_str().unwrap().parse().unwrap());
+        let amount = fen.to_string();
+        let expect = [
+            "--expect-order",
+            order.as_str().unwrap(),
+            "--expect-refund",
+            refund.as_str().unwrap(),
+            "--expect-amount",
+            &amount,
+        ];
+        let output = merchants.verify(&notice, &expect);
+        exits(&output, 0);
+        assert!(out(&output).contains(words) && !out(&output).contains("confirmed"), "{}", out(&output));
+        let told = object(&merchants.verify(&notice, &[&expect[..], &["--json"]].concat()));
+        assert_eq!((&told["confirmed"], &told["failed"]), (&json!(false), &json!(true)), "{notice}");
+    }
 }
 
 /// A listener on its own, as a user would start it beside a sandbox.
