@@ -125,10 +125,7 @@ impl Desk {
             return;
         }
         let Some(entity) = self.entity(&order.mch_id) else { return };
-        let own = match order.official {
-            Some(_) => sign_key::of(&order.mch_id, &entity.key),
-            None => entity.key.clone(),
-        };
+        let own = sign_key::valid_for(entity, order.official.is_some());
         let fault = self.take_notice_fault();
         let mut fields: Vec<(String, String)> = vec![
             ("appid".to_owned(), order.app_id.clone()),

@@ -126,11 +126,7 @@ impl Desk {
 
     /// Ends a refund: the money arrives, comes back, or waits for a decision.
     pub(super) fn end_refund(&mut self, mut record: RefundRecord, end: RefundStatus, at: Timestamp) {
-        let order_key = match record.official {
-            None => format!("{}/{}", record.mch_id, record.out_trade_no),
-            Some(number) => format!("{}/sandbox {number}/{}", record.mch_id, record.out_trade_no),
-        };
-        let Some(mut order) = self.trades.order(&order_key).cloned() else { return };
+        let Some(mut order) = self.trades.order(&record.order_key()).cloned() else { return };
         let settlement_total_fee = order.settlement_fee();
         let number = Some(record.out_refund_no.clone());
         let number = number.as_deref();
@@ -172,10 +168,7 @@ impl Desk {
         if url.is_empty() {
             return;
         }
-        let key = match record.official {
-            Some(_) => sign_key::of(&record.mch_id, &entity.key),
-            None => entity.key.clone(),
-        };
+        let key = sign_key::valid_for(entity, record.official.is_some());
         let fault = self.take_notice_fault();
         let wrong_amount = matches!(fault, Some(notices::NoticeFault::WrongAmount));
         let fee = record.refund_fee.get() + i64::from(wrong_amount);

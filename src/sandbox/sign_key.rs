@@ -4,7 +4,7 @@
 //! API key, so it never changes; the rate limit of the second generation, which
 //! answers with a 404 page, is not kept.
 
-use super::desk::Desk;
+use super::desk::{Desk, Entity};
 use super::gate::Call;
 use super::refusal::Refusal;
 use super::reply::Reply;
@@ -18,6 +18,11 @@ pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Reply, Refusal> {
     let key = hex(&call.mch_id, &entity.key);
     let answer = [("return_code", "SUCCESS"), ("return_msg", "ok"), ("sandbox_signkey", key.as_str())];
     Ok(answer.into_iter().collect::<Doc>().into())
+}
+
+/// The key that an entity signs with, below the prefixes or beside them.
+pub(super) fn valid_for(entity: &Entity, official: bool) -> Secret {
+    if official { of(&entity.mch_id, &entity.key) } else { entity.key.clone() }
 }
 
 /// The key with which calls below the prefixes are signed.

@@ -177,17 +177,11 @@ pub(crate) struct Trades {
 
 impl OrderRecord {
     pub(crate) fn key(mch_id: &str, official: Option<Generation>, out_trade_no: &str) -> String {
-        match generation_number(official) {
-            None => format!("{mch_id}/{out_trade_no}"),
-            Some(number) => format!("{mch_id}/sandbox {number}/{out_trade_no}"),
-        }
+        key_of(mch_id, generation_number(official), out_trade_no)
     }
 
     pub(crate) fn own_key(&self) -> String {
-        match self.official {
-            None => format!("{}/{}", self.mch_id, self.out_trade_no),
-            Some(number) => format!("{}/sandbox {number}/{}", self.mch_id, self.out_trade_no),
-        }
+        key_of(&self.mch_id, self.official, &self.out_trade_no)
     }
 
     /// What coupons paid, in fen.
@@ -224,10 +218,12 @@ impl RefundRecord {
     }
 
     pub(crate) fn own_key(&self) -> String {
-        match self.official {
-            None => format!("{}/{}", self.mch_id, self.out_refund_no),
-            Some(number) => format!("{}/sandbox {number}/{}", self.mch_id, self.out_refund_no),
-        }
+        key_of(&self.mch_id, self.official, &self.out_refund_no)
+    }
+
+    /// The key of the order that it belongs to.
+    pub(crate) fn order_key(&self) -> String {
+        key_of(&self.mch_id, self.official, &self.out_trade_no)
     }
 
     /// What goes back to coupons, in fen.
@@ -260,6 +256,14 @@ impl RefundRecord {
     /// Whether the merchant's money is on its way to the user.
     pub(crate) fn is_under_way(&self) -> bool {
         self.is_real() && matches!(self.status, RefundStatus::Processing | RefundStatus::Change)
+    }
+}
+
+/// Numbers are a merchant's own, and the official sandboxes have theirs apart.
+fn key_of(mch_id: &str, official: Option<u8>, number: &str) -> String {
+    match official {
+        None => format!("{mch_id}/{number}"),
+        Some(generation) => format!("{mch_id}/sandbox {generation}/{number}"),
     }
 }
 
@@ -341,10 +345,7 @@ impl Trades {
             self.due.insert((due, key.clone()));
         }
         self.by_refund_id.insert(record.refund_id.clone(), key.clone());
-        let order = match record.official {
-            None => format!("{}/{}", record.mch_id, record.out_trade_no),
-            Some(number) => format!("{}/sandbox {number}/{}", record.mch_id, record.out_trade_no),
-        };
+        let order = record.order_key();
         if self.refunds.insert(key.clone(), record).is_none() {
             self.refund_list.push(key.clone());
             self.of_order.entry(order).or_default().push(key);

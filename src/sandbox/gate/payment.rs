@@ -35,10 +35,7 @@ pub(super) fn check(desk: &Desk, found: Found, incoming: &Incoming<'_>) -> Resul
         let note = format!("the client certificate belongs to {mch_id}, the message says {}", entity.mch_id);
         return Err(Refusal::communication("商户号与API证书不匹配").note(note));
     }
-    let key = match official {
-        Some(_) => sign_key::of(&entity.mch_id, &entity.key),
-        None => entity.key.clone(),
-    };
+    let key = sign_key::valid_for(entity, official.is_some());
     let digest = digest(contract, &received, official)?;
     // All that was sent counts, as the rules say.
     if !holds(&received, &received, &key, digest) {
