@@ -62,6 +62,9 @@ pub enum ErrorKind {
     Reversed,
     /// The embedded sandbox could not do what it was asked to.
     Sandbox,
+    /// The ledger of payouts cannot be used just now; nothing was sent that it
+    /// does not know of.
+    Ledger,
 }
 
 /// Whether the client certificate was shown during an attempt.
@@ -230,6 +233,12 @@ impl Error {
         Self::new(ErrorKind::Invalid, Outcome::NotSent, format!("{field}: {problem}"))
             .with_field(field)
             .with_next_step("correct the field; nothing was sent")
+    }
+
+    /// A store of payouts that cannot be used just now.
+    #[cfg(feature = "payout")]
+    pub(crate) fn ledger(problem: impl fmt::Display, next: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Ledger, Outcome::NotSent, format!("ledger: {problem}")).with_next_step(next)
     }
 
     /// An answer that cannot be read: where in it, and what is wrong there.

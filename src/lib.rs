@@ -87,6 +87,8 @@ mod merchants;
 pub mod money;
 pub mod notify;
 pub mod pay;
+#[cfg(feature = "payout")]
+pub mod payout;
 pub mod query;
 pub mod redpack;
 #[cfg(feature = "sandbox")]

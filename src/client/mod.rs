@@ -104,10 +104,26 @@ impl Client {
     pub async fn send<R: Request>(&self, request: &R) -> Result<R::Reply> {
         const { assert!(!R::CONTRACT.text_reply, "this call answers with a table: use Client::download") };
         let business = wire::fields_of(request)?;
-        match self.exchange(&R::CONTRACT, &business).await? {
+        match self.exchange(&R::CONTRACT, &business, &self.0.retry, None).await? {
             (Got::Doc(doc), attempts) => wire::reply_of::<R>(&doc).map_err(|error| error.with_attempts(attempts)),
             (Got::Text(_), _) => Err(Error::invalid("request", "it answers with a table; use Client::download")),
         }
+    }
+
+    /// Sends a request once, whatever the retry policy, and keeps the body of
+    /// the answer as it came: for those who record each attempt before the next.
+    #[cfg(feature = "payout")]
+    pub(crate) async fn send_once<R: Request>(&self, request: &R) -> (Result<R::Reply>, Option<Vec<u8>>) {
+        let mut raw = None;
+        let reply = async {
+            let business = wire::fields_of(request)?;
+            match self.exchange(&R::CONTRACT, &business, &RetryPolicy::never(), Some(&mut raw)).await? {
+                (Got::Doc(doc), attempts) => wire::reply_of::<R>(&doc).map_err(|error| error.with_attempts(attempts)),
+                (Got::Text(_), _) => Err(Error::invalid("request", "it answers with a table; use Client::download")),
+            }
+        }
+        .await;
+        (reply, raw)
     }
 
     /// Sends a request that answers with a table, and returns as soon as the
@@ -119,7 +135,7 @@ impl Client {
     pub async fn download<R: Tabular>(&self, request: &R) -> Result<Download<R::Sheet>> {
         const { assert!(R::CONTRACT.text_reply, "this call answers with a message: use Client::send") };
         let business = wire::fields_of(request)?;
-        match self.exchange(&R::CONTRACT, &business).await? {
+        match self.exchange(&R::CONTRACT, &business, &self.0.retry, None).await? {
             (Got::Text(text), _) => Download::new(R::Sheet::default(), text),
             (Got::Doc(_), _) => Err(Error::invalid("request", "it answers with a message; use Client::send")),
         }
@@ -167,10 +183,16 @@ impl Client {
     }
 
     /// Everything between two documents; not generic, so it exists once.
-    async fn exchange(&self, contract: &Contract, business: &Doc) -> Result<(Got, Vec<Attempt>)> {
+    async fn exchange(
+        &self,
+        contract: &Contract,
+        business: &Doc,
+        policy: &RetryPolicy,
+        raw: Option<&mut Option<Vec<u8>>>,
+    ) -> Result<(Got, Vec<Attempt>)> {
         let path = self.0.merchant.endpoint.path(contract)?;
         let signer = self.signer().await?;
-        self.attempts(contract, &path, &signer, business).await
+        self.attempts(contract, &path, &signer, business, policy, raw).await
     }
 
     async fn attempts(
@@ -179,6 +201,8 @@ impl Client {
         path: &str,
         signer: &Signer<'_>,
         business: &Doc,
+        policy: &RetryPolicy,
+        mut raw: Option<&mut Option<Vec<u8>>>,
     ) -> Result<(Got, Vec<Attempt>)> {
         let inner = &*self.0;
         let merchant = &inner.merchant;
@@ -198,7 +222,7 @@ impl Client {
             let name = &inner.hosts[host];
             let post = Post::new(name, path, &sealed.body, identity);
             let started = inner.clock.now();
-            let (certificate, result) = self.attempt(contract, signer, &sealed, post).await;
+            let (certificate, result) = self.attempt(contract, signer, &sealed, post, raw.as_deref_mut()).await;
             let elapsed = inner.clock.now().since(started);
             let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
             let error = match result {
@@ -221,7 +245,7 @@ impl Client {
                 inner.backup_until.store(until, Ordering::Relaxed);
             }
             let made = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
-            match retry::next(&inner.retry, contract.repeat, inner.hosts.len(), host, made, ended) {
+            match retry::next(policy, contract.repeat, inner.hosts.len(), host, made, ended) {
                 Next::Again { host: other, after } => {
                     host = other;
                     tokio::time::sleep(after).await;
@@ -244,6 +268,7 @@ impl Client {
         signer: &Signer<'_>,
         sealed: &Sealed,
         post: Post<'_>,
+        raw: Option<&mut Option<Vec<u8>>>,
     ) -> (CertificateUse, Result<Got>) {
         let transport = &self.0.transport;
         if contract.text_reply {
@@ -258,7 +283,11 @@ impl Client {
         }
         match transport.post(post).await {
             Ok(Delivered { answer, certificate }) => {
-                (certificate, wire::open(contract, signer, &sealed.doc, &answer).map(Got::Doc))
+                let opened = wire::open(contract, signer, &sealed.doc, &answer).map(Got::Doc);
+                if let Some(raw) = raw {
+                    *raw = Some(answer.body);
+                }
+                (certificate, opened)
             }
             Err(failed) => (failed.certificate, Err(lost(failed))),
         }
@@ -276,7 +305,7 @@ impl Client {
             let contract = endpoint::sign_key_contract(generation);
             let signer = self.signer_with(&self.0.merchant.key);
             let (got, _) = self
-                .attempts(&contract, contract.path, &signer, &Doc::new())
+                .attempts(&contract, contract.path, &signer, &Doc::new(), &self.0.retry, None)
                 .await
                 .map_err(|error| error.with_outcome(Outcome::NotSent).with_next_step(NO_SIGN_KEY))?;
             let key = match &got {

@@ -17,7 +17,7 @@ pub struct Limit {
     pub read: &'static str,
 }
 
-#[cfg(feature = "sandbox")]
+#[cfg(any(feature = "payout", feature = "sandbox"))]
 impl Limit {
     /// The value where the unit cannot be negative.
     pub(crate) fn count(&self) -> u32 {

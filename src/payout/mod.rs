@@ -1,0 +1,15 @@
+//! Durable payouts (feature `payout`, with `payout-sqlite` or `payout-postgres`
+//! for the ledger): many red packets, none paid twice, none lost.
+
+pub mod ledger;
+mod number;
+mod record;
+mod rules;
+pub mod state;
+
+pub use ledger::Ledger;
+pub use number::bill_no;
+pub use record::{
+    Campaign, CampaignId, Entry, EntryKind, NewCampaign, NewPayout, Payout, PayoutId, Template, Texts, Version,
+};
+pub use rules::Rules;
