@@ -30,6 +30,7 @@ mod orders;
 mod pay_rules;
 mod payment_gate;
 mod payments;
+mod payouts;
 mod program;
 mod provision;
 mod raw;

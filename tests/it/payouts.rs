@@ -1,0 +1,1 @@
+//! Durable payouts: the machine, the ledgers, and what drives them.
