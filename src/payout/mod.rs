@@ -1,14 +1,18 @@
 //! Durable payouts (feature `payout`, with `payout-sqlite` or `payout-postgres`
 //! for the ledger): many red packets, none paid twice, none lost.
 
+mod dispatch;
 pub mod ledger;
 mod number;
+mod operator;
 mod record;
 mod rules;
 pub mod state;
 
+pub use dispatch::{Builder, Dispatcher, Pass, Stats};
 pub use ledger::Ledger;
 pub use number::bill_no;
+pub use operator::Operator;
 pub use record::{
     Campaign, CampaignId, Entry, EntryKind, NewCampaign, NewPayout, Payout, PayoutId, Template, Texts, Version,
 };
