@@ -5,6 +5,7 @@ mod dispatch;
 pub mod ledger;
 mod number;
 mod operator;
+pub mod plan;
 mod record;
 mod rules;
 pub mod state;
