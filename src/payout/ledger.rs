@@ -44,6 +44,18 @@ pub trait Ledger: Send + Sync {
     /// one, nothing is stored.
     async fn add(&self, campaign: CampaignId, payouts: &[NewPayout], now: Timestamp) -> Result<Comparison>;
 
+    /// Stores one payout, unless its payee has `most` payouts of the campaign
+    /// already. A known one stays known, whatever its payee has. Calls at the
+    /// same time, in whatever processes, never pass the limit together.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) from a ledger that does
+    /// not count a payee's payouts; it stores nothing then.
+    async fn admit(&self, campaign: CampaignId, payout: &NewPayout, most: u32, now: Timestamp) -> Result<Admission> {
+        let _ = (campaign, payout, most, now);
+        Err(Error::invalid("per_user", "this ledger does not count a payee's payouts"))
+    }
+
     /// The campaigns that have something to do at `now`.
     async fn due(&self, now: Timestamp) -> Result<Vec<Due>>;
 
@@ -143,6 +155,20 @@ impl Conflict {
             None
         }
     }
+}
+
+/// What became of a payout that came with a limit for its payee
+/// ([`Ledger::admit`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It is stored now.
+    New,
+    /// Its key is known, with the same fields.
+    Known,
+    /// Its key is known, with other fields; nothing was stored.
+    Conflict(Conflict),
+    /// Its payee has all that the limit grants; nothing was stored.
+    Full,
 }
 
 /// A campaign with something to do.
