@@ -8,6 +8,7 @@ mod operator;
 pub mod plan;
 mod record;
 mod rules;
+pub mod spend;
 pub mod state;
 
 pub use dispatch::{Builder, Dispatcher, Pass, Stats};
