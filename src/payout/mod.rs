@@ -7,6 +7,7 @@ mod number;
 mod operator;
 pub mod plan;
 mod record;
+pub mod report;
 mod rules;
 pub mod spend;
 pub mod state;
