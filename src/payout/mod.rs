@@ -6,6 +6,8 @@ pub mod ledger;
 mod number;
 mod operator;
 pub mod plan;
+#[cfg(feature = "payout-postgres")]
+mod postgres;
 mod record;
 pub mod report;
 mod rules;
@@ -16,6 +18,8 @@ pub use dispatch::{Builder, Dispatcher, Pass, Stats};
 pub use ledger::Ledger;
 pub use number::bill_no;
 pub use operator::Operator;
+#[cfg(feature = "payout-postgres")]
+pub use postgres::Postgres;
 pub use record::{
     Campaign, CampaignId, Entry, EntryKind, NewCampaign, NewPayout, Payout, PayoutId, Template, Texts, Version,
 };
