@@ -12,6 +12,8 @@ mod record;
 pub mod report;
 mod rules;
 pub mod spend;
+#[cfg(feature = "payout-sqlite")]
+mod sqlite;
 pub mod state;
 
 pub use dispatch::{Builder, Dispatcher, Pass, Stats};
@@ -24,3 +26,5 @@ pub use record::{
     Campaign, CampaignId, Entry, EntryKind, NewCampaign, NewPayout, Payout, PayoutId, Template, Texts, Version,
 };
 pub use rules::Rules;
+#[cfg(feature = "payout-sqlite")]
+pub use sqlite::Sqlite;

@@ -108,6 +108,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("rcgen", &["sandbox/cert*"]),
     ("axum", &["sandbox/server.rs", "sandbox/control*", "sandbox/console.rs"]),
     ("redb", &["sandbox/store.rs"]),
+    ("rusqlite", &["payout/sqlite/*"]),
     ("quick_xml", &["wire/xml.rs"]),
     ("md5", &["wire/digest.rs", "config/p12*"]),
     ("hmac", &["wire/digest.rs", "config/p12*"]),

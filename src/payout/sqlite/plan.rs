@@ -1,0 +1,207 @@
+//! Campaigns, and the payouts that they are planned with.
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
+
+use super::fault::{Fault, Result, strange};
+use super::rows;
+use super::totals::Shifts;
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::ids::MchId;
+use crate::payout::ledger::{Comparison, Conflict};
+use crate::payout::record::{Campaign, CampaignId, NewCampaign, NewPayout, Payout, Template};
+use crate::payout::state::Standing;
+
+pub(super) fn campaign(connection: &Connection, new: &NewCampaign, now: Timestamp) -> Result<Campaign> {
+    let merchant = merchant(connection, &new.mch_id)?;
+    if let Some(known) = named(connection, merchant, &new.name)? {
+        return match difference(&known, new)? {
+            None => Ok(known),
+            Some(field) => Err(Fault::Refused(Error::invalid(
+                field,
+                format_args!("the campaign {:?} is known with another one", new.name),
+            ))),
+        };
+    }
+    let template = serde_json::to_string(&new.template).map_err(|problem| strange("template", problem))?;
+    connection
+        .prepare_cached("INSERT INTO campaign (merchant, name, app_id, template, created) VALUES (?, ?, ?, ?, ?)")?
+        .execute(params![merchant, new.name, new.app_id.as_str(), template, now.unix_millis()])?;
+    Ok(Campaign::new(CampaignId(connection.last_insert_rowid()), new.clone(), now))
+}
+
+pub(super) fn campaigns(connection: &Connection) -> Result<Vec<Campaign>> {
+    connection
+        .prepare_cached(&format!("{} ORDER BY c.id", rows::CAMPAIGN))?
+        .query_and_then([], rows::campaign)?
+        .collect()
+}
+
+pub(super) fn ready(connection: &Connection, campaign: CampaignId, digest: &str, now: Timestamp) -> Result<()> {
+    let changed = connection
+        .prepare_cached("UPDATE campaign SET ready = coalesce(ready, ?), digest = ? WHERE id = ?")?
+        .execute(params![now.unix_millis(), digest, campaign.0])?;
+    if changed == 0 { Err(rows::no_campaign(campaign)) } else { Ok(()) }
+}
+
+fn named(connection: &Connection, merchant: i64, name: &str) -> Result<Option<Campaign>> {
+    connection
+        .prepare_cached(&format!("{} WHERE c.merchant = ? AND c.name = ?", rows::CAMPAIGN))?
+        .query_and_then(params![merchant, name], rows::campaign)?
+        .next()
+        .transpose()
+}
+
+/// The first field in which a known campaign differs.
+fn difference(known: &Campaign, new: &NewCampaign) -> Result<Option<String>> {
+    if known.app_id != new.app_id {
+        return Ok(Some("app_id".to_owned()));
+    }
+    let fields = |template: &Template| match serde_json::to_value(template) {
+        Ok(serde_json::Value::Object(fields)) => Ok(fields),
+        _ => Err(strange("template", "not an object")),
+    };
+    let (old, other) = (fields(&known.template)?, fields(&new.template)?);
+    Ok(old.keys().chain(other.keys()).find(|name| old.get(*name) != other.get(*name)).cloned())
+}
+
+/// The file's number of a merchant, which is made if there is none yet.
+pub(super) fn merchant(connection: &Connection, mch_id: &MchId) -> Result<i64> {
+    if let Some(id) = known_merchant(connection, mch_id)? {
+        return Ok(id);
+    }
+    connection.prepare_cached("INSERT INTO merchant (mch_id) VALUES (?)")?.execute([mch_id.as_str()])?;
+    Ok(connection.last_insert_rowid())
+}
+
+pub(super) fn known_merchant(connection: &Connection, mch_id: &MchId) -> Result<Option<i64>> {
+    Ok(connection
+        .prepare_cached("SELECT id FROM merchant WHERE mch_id = ?")?
+        .query_row([mch_id.as_str()], |row| row.get(0))
+        .optional()?)
+}
+
+/// A merchant's numbers, each with its payout.
+struct Numbers<'c> {
+    merchant: i64,
+    mch_id: MchId,
+    find: CachedStatement<'c>,
+    payout: CachedStatement<'c>,
+}
+
+impl<'c> Numbers<'c> {
+    fn of(connection: &'c Connection, campaign: CampaignId) -> Result<Self> {
+        let (merchant, mch_id) = connection
+            .prepare_cached(
+                "SELECT m.id, m.mch_id FROM campaign c JOIN merchant m ON m.id = c.merchant WHERE c.id = ?",
+            )?
+            .query_row([campaign.0], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
+            .optional()?
+            .ok_or_else(|| rows::no_campaign(campaign))?;
+        Ok(Self {
+            merchant,
+            mch_id: MchId::new(mch_id).map_err(|problem| strange("merchant", problem))?,
+            find: connection.prepare_cached("SELECT payout FROM number WHERE merchant = ? AND number = ?")?,
+            payout: connection.prepare_cached(&format!("{} WHERE p.id = ?", rows::PAYOUT))?,
+        })
+    }
+
+    /// The payout of a key: the one that has the key's first number.
+    fn known(&mut self, key: &str, number: &str) -> Result<Option<Payout>> {
+        let id = self.find.query_row(params![self.merchant, number], |row| row.get::<_, i64>(0)).optional()?;
+        let Some(id) = id else { return Ok(None) };
+        let known = self.payout.query_and_then([id], rows::payout)?.next().transpose()?;
+        let known = known.ok_or_else(|| strange("number", number))?;
+        if known.key == key {
+            return Ok(Some(known));
+        }
+        let problem = format!("{key:?} has the number {number}, which belongs to {:?}; choose another key", known.key);
+        Err(Fault::Refused(Error::invalid("key", problem)))
+    }
+}
+
+fn count(comparison: &mut Comparison, index: usize, known: &Payout, given: &NewPayout) {
+    match Conflict::between(index, known, given) {
+        None => comparison.known += 1,
+        Some(conflict) => comparison.conflicts.push(conflict),
+    }
+}
+
+pub(super) fn compare(connection: &Connection, campaign: CampaignId, payouts: &[NewPayout]) -> Result<Comparison> {
+    let mut numbers = Numbers::of(connection, campaign)?;
+    let mut comparison = Comparison::default();
+    let any: bool = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM number WHERE merchant = ?)")?
+        .query_row([numbers.merchant], |row| row.get(0))?;
+    if !any {
+        comparison.new = u64::try_from(payouts.len()).unwrap_or(u64::MAX);
+        return Ok(comparison);
+    }
+    for (index, given) in payouts.iter().enumerate() {
+        let number = given.number(&numbers.mch_id)?;
+        match numbers.known(&given.key, number.as_str())? {
+            None => comparison.new += 1,
+            Some(known) => count(&mut comparison, index, &known, given),
+        }
+    }
+    Ok(comparison)
+}
+
+const INSERT: &str = "INSERT INTO payout (id, campaign, key, openid, amount, texts, number, phase, action, due_at) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+pub(super) fn add(
+    connection: &Connection,
+    campaign: CampaignId,
+    payouts: &[NewPayout],
+    now: Timestamp,
+) -> Result<Comparison> {
+    connection.prepare_cached("SAVEPOINT addition")?.execute([])?;
+    let comparison = insert(connection, campaign, payouts, now)?;
+    if !comparison.conflicts.is_empty() {
+        connection.prepare_cached("ROLLBACK TO addition")?.execute([])?;
+    }
+    connection.prepare_cached("RELEASE addition")?.execute([])?;
+    Ok(comparison)
+}
+
+fn insert(connection: &Connection, campaign: CampaignId, payouts: &[NewPayout], now: Timestamp) -> Result<Comparison> {
+    let mut numbers = Numbers::of(connection, campaign)?;
+    let mut comparison = Comparison::default();
+    let mut shifts = Shifts::default();
+    let mut take = connection
+        .prepare_cached("INSERT INTO number (merchant, number, payout) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")?;
+    let mut store = connection.prepare_cached(INSERT)?;
+    let mut next: i64 =
+        connection.prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM payout")?.query_row([], |row| row.get(0))?;
+    let standing = Standing::planned(now);
+    let (action, due_at) = standing.next.map(|next| (next.action.as_str(), next.at.unix_millis())).unzip();
+    for (index, given) in payouts.iter().enumerate() {
+        let number = given.number(&numbers.mch_id)?;
+        // One walk down the index both looks for the number and takes it.
+        if take.execute(params![numbers.merchant, number.as_str(), next])? == 0 {
+            // It is there, so the payout is.
+            if let Some(known) = numbers.known(&given.key, number.as_str())? {
+                count(&mut comparison, index, &known, given);
+            }
+            continue;
+        }
+        store.execute(params![
+            next,
+            campaign.0,
+            given.key,
+            given.openid.as_str(),
+            given.amount.get(),
+            rows::texts_column(&given.texts)?,
+            number.as_str(),
+            standing.phase.as_str(),
+            action,
+            due_at,
+        ])?;
+        shifts.enter(campaign, &standing, given.amount);
+        comparison.new += 1;
+        next += 1;
+    }
+    shifts.write(connection)?;
+    Ok(comparison)
+}

@@ -1,0 +1,120 @@
+//! The file: how it is opened, what makes it a ledger, and its versions.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use super::fault::{self, Fault, Result};
+use crate::payout::ledger::unusable;
+
+/// Says that a file is a ledger: "HBLG".
+const APPLICATION: i64 = 0x4842_4C47;
+
+/// Each brings a ledger from the version of its place to the next one. What was
+/// released stays as it is; a change is a new one at the end.
+const MIGRATIONS: &[&str] = &[include_str!("v1.sql")];
+
+/// How long one connection waits for the lock of another.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Statements that stay prepared; more than there are.
+const STATEMENTS: usize = 128;
+
+/// Opens a file, or makes it, and brings it to the present version.
+pub(super) fn open(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(PATIENCE)?;
+    // Nothing is changed in a file that is not ours.
+    let version = recognise(&connection)?;
+    if connection.is_readonly("main")? {
+        return Err(Fault::Refused(unusable(
+            format_args!("{} is read-only", path.display()),
+            "let this user write to the file and to its directory",
+        )));
+    }
+    let mode: String = patiently(|| connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)))?;
+    if mode != "wal" {
+        return Err(Fault::Refused(unusable(
+            format_args!("{} cannot keep a write-ahead log, its journal mode is {mode}", path.display()),
+            "put the ledger on a local disk",
+        )));
+    }
+    // A commit is on the disk when it returns, whatever happens to the power.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    settle(&mut connection, version)?;
+    Ok(connection)
+}
+
+/// The same in memory.
+pub(super) fn in_memory() -> Result<Connection> {
+    let mut connection = Connection::open_in_memory()?;
+    settle(&mut connection, 0)?;
+    Ok(connection)
+}
+
+fn settle(connection: &mut Connection, version: usize) -> Result<()> {
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // In KiB.
+    connection.pragma_update(None, "cache_size", -32_768)?;
+    // In pages: few checkpoints while a million payouts are planned.
+    connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    if version < MIGRATIONS.len() {
+        migrate(connection)?;
+    }
+    Ok(())
+}
+
+fn migrate(connection: &mut Connection) -> Result<()> {
+    let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
+    // Another process may have done it while this one waited for the lock.
+    let version = recognise(&transaction)?;
+    for migration in MIGRATIONS.iter().skip(version) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX))?;
+    Ok(transaction.commit()?)
+}
+
+/// The version of a ledger, 0 of an empty file; an error for anything else.
+fn recognise(connection: &Connection) -> Result<usize> {
+    let number = |sql| patiently(|| connection.query_row(sql, [], |row| row.get::<_, i64>(0)));
+    let application = number("PRAGMA application_id")?;
+    let version = number("PRAGMA user_version")?;
+    if application == APPLICATION {
+        return match usize::try_from(version) {
+            Ok(version) if version <= MIGRATIONS.len() => Ok(version),
+            _ => Err(Fault::Refused(unusable(
+                format_args!("it has version {version}, and this program knows versions up to {}", MIGRATIONS.len()),
+                "use the newer hongbao that made it so; nothing was changed",
+            ))),
+        };
+    }
+    if application != 0 || version != 0 || number("SELECT count(*) FROM sqlite_schema")? != 0 {
+        return Err(Fault::Refused(unusable(
+            "the file is a database, but not a ledger of payouts",
+            "name another file; nothing was changed",
+        )));
+    }
+    Ok(0)
+}
+
+/// Tries again while another connection is in the way: where SQLite changes the
+/// journal mode it does not wait by itself.
+fn patiently<T>(mut attempt: impl FnMut() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let mut left = PATIENCE;
+    loop {
+        match attempt() {
+            Err(failure) if fault::is_busy(&failure) && !left.is_zero() => {
+                left = left.saturating_sub(PAUSE);
+                std::thread::sleep(PAUSE);
+            }
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What workers do with payouts, and what holds for a merchant as a whole.
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
+
+use super::fault::{Fault, Result, strange};
+use super::plan::{known_merchant, merchant};
+use super::rows;
+use super::totals::Shifts;
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::ids::MchId;
+use crate::money::Fen;
+use crate::payout::ledger::{Change, Claim, Count, Due, Recorded, Slots};
+use crate::payout::record::{CampaignId, Entry, Payout, PayoutId, Version};
+use crate::payout::state::{Action, Gate, Next};
+
+pub(super) fn due(connection: &Connection, now: Timestamp) -> Result<Vec<Due>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT m.mch_id, c.id, a.action FROM campaign c JOIN merchant m ON m.id = c.merchant, \
+         (SELECT 'send' AS action UNION ALL SELECT 'query') a WHERE c.ready IS NOT NULL AND EXISTS \
+         (SELECT 1 FROM payout p WHERE p.campaign = c.id AND p.action = a.action AND p.due_at <= ?) ORDER BY c.id",
+    )?;
+    statement
+        .query_and_then([now.unix_millis()], |row| {
+            let mch_id: String = row.get(0)?;
+            let action: String = row.get(2)?;
+            Ok(Due {
+                mch_id: MchId::new(mch_id).map_err(|problem| strange("merchant", problem))?,
+                campaign: CampaignId(row.get(1)?),
+                action: rows::named("action", &action, Action::from_name)?,
+            })
+        })?
+        .collect()
+}
+
+pub(super) fn next_due(connection: &Connection) -> Result<Option<Timestamp>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT min(first) FROM (SELECT (SELECT min(p.due_at) FROM payout p WHERE p.campaign = c.id \
+         AND p.action = a.action AND p.due_at IS NOT NULL) AS first FROM campaign c, \
+         (SELECT 'send' AS action UNION ALL SELECT 'query') a WHERE c.ready IS NOT NULL)",
+    )?;
+    Ok(statement.query_row([], |row| row.get::<_, Option<i64>>(0))?.map(Timestamp::from_unix_millis))
+}
+
+pub(super) fn claim(connection: &Connection, claim: &Claim) -> Result<Vec<Payout>> {
+    let mut find = connection.prepare_cached(&format!(
+        "{} WHERE p.campaign = ? AND p.action = ? AND p.due_at <= ? AND c.ready IS NOT NULL \
+         ORDER BY p.due_at, p.id LIMIT ?",
+        rows::PAYOUT
+    ))?;
+    let limit = i64::try_from(claim.limit).unwrap_or(i64::MAX);
+    let found = find.query_and_then(
+        params![claim.campaign.0, claim.action.as_str(), claim.now.unix_millis(), limit],
+        rows::payout,
+    )?;
+    let mut payouts: Vec<Payout> = found.collect::<Result<_>>()?;
+    let mut take = connection.prepare_cached("UPDATE payout SET version = version + 1, due_at = ? WHERE id = ?")?;
+    for payout in &mut payouts {
+        take.execute(params![claim.until.unix_millis(), payout.id.0])?;
+        payout.version.0 += 1;
+        payout.standing.next = Some(Next { action: claim.action, at: claim.now });
+    }
+    Ok(payouts)
+}
+
+pub(super) fn give_back(connection: &Connection, claimed: &[(PayoutId, Version)], now: Timestamp) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE payout SET version = version + 1, due_at = ? WHERE id = ? AND version = ? AND due_at IS NOT NULL",
+    )?;
+    for (id, version) in claimed {
+        statement.execute(params![now.unix_millis(), id.0, version.0])?;
+    }
+    Ok(())
+}
+
+pub(super) fn record(connection: &Connection, changes: &[Change]) -> Result<Vec<Recorded>> {
+    let mut recorder = Recorder::new(connection)?;
+    let recorded = changes.iter().map(|change| recorder.record(change)).collect::<Result<_>>()?;
+    recorder.shifts.write(connection)?;
+    Ok(recorded)
+}
+
+struct Recorder<'c> {
+    connection: &'c Connection,
+    find: CachedStatement<'c>,
+    set: CachedStatement<'c>,
+    journal: CachedStatement<'c>,
+    shifts: Shifts,
+}
+
+impl<'c> Recorder<'c> {
+    fn new(connection: &'c Connection) -> Result<Self> {
+        Ok(Self {
+            connection,
+            find: connection.prepare_cached(&format!("{} WHERE p.id = ? AND p.version = ?", rows::PAYOUT))?,
+            set: connection.prepare_cached(rows::SET_STANDING)?,
+            journal: connection.prepare_cached(JOURNAL)?,
+            shifts: Shifts::default(),
+        })
+    }
+
+    fn record(&mut self, change: &Change) -> Result<Recorded> {
+        let found = self.find.query_and_then([change.id.0, change.version.0], rows::payout)?.next().transpose()?;
+        let Some(old) = found else { return Ok(Recorded::Stale) };
+        let mut counted = old.counted;
+        if let Some(count) = change.count
+            && counted != Some(count.day)
+        {
+            if let Some(full) = reserve_day(self.connection, &old, &count)? {
+                return Ok(full);
+            }
+            counted = Some(count.day);
+        }
+        if let Some(number) = &change.number {
+            take_number(self.connection, &old, number.as_str())?;
+        }
+        let number = change.number.as_ref().unwrap_or(&old.number);
+        self.set.raw_bind_parameter(1, old.id.0)?;
+        self.set.raw_bind_parameter(2, old.version.0)?;
+        self.set.raw_bind_parameter(3, counted.map(|day| day.compact()))?;
+        self.set.raw_bind_parameter(4, number.as_str())?;
+        rows::bind_standing(&mut self.set, &change.standing)?;
+        self.set.raw_execute()?;
+        write_entry(&mut self.journal, change.id, &change.entry)?;
+        self.shifts.leave(old.campaign, &old.standing, old.amount);
+        self.shifts.enter(old.campaign, &change.standing, old.amount);
+        Ok(Recorded::Done(Version(old.version.0 + 1)))
+    }
+}
+
+/// Takes a place in the limits of a day, or says which one is full.
+fn reserve_day(connection: &Connection, payout: &Payout, limits: &Count) -> Result<Option<Recorded>> {
+    let merchant = merchant(connection, &payout.mch_id)?;
+    let day = limits.day.compact();
+    let mut find =
+        connection.prepare_cached("SELECT count, fen FROM usage WHERE merchant = ? AND day = ? AND openid = ?")?;
+    let mut used = |openid: &str| -> Result<(i64, Option<Fen>)> {
+        let (count, fen) = find
+            .query_row(params![merchant, day, openid], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?
+            .unwrap_or((0, 0));
+        Ok((count, Fen::new(fen).checked_add(payout.amount)))
+    };
+    let (count, fen) = used(payout.openid.as_str())?;
+    if count >= i64::from(limits.user_count) || fen.is_none_or(|fen| fen > limits.user) {
+        return Ok(Some(Recorded::PayeeFull));
+    }
+    if used("")?.1.is_none_or(|fen| fen > limits.merchant) {
+        return Ok(Some(Recorded::MerchantFull));
+    }
+    let mut add = connection.prepare_cached(
+        "INSERT INTO usage (merchant, day, openid, count, fen) VALUES (?, ?, ?, 1, ?) \
+         ON CONFLICT DO UPDATE SET count = count + 1, fen = fen + excluded.fen",
+    )?;
+    for openid in [payout.openid.as_str(), ""] {
+        add.execute(params![merchant, day, openid, payout.amount.get()])?;
+    }
+    Ok(None)
+}
+
+fn take_number(connection: &Connection, payout: &Payout, number: &str) -> Result<()> {
+    let merchant = merchant(connection, &payout.mch_id)?;
+    let taken = connection
+        .prepare_cached("INSERT INTO number (merchant, number, payout) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")?
+        .execute(params![merchant, number, payout.id.0])?;
+    if taken == 1 {
+        return Ok(());
+    }
+    let owner: i64 = connection
+        .prepare_cached("SELECT payout FROM number WHERE merchant = ? AND number = ?")?
+        .query_row(params![merchant, number], |row| row.get(0))?;
+    if owner == payout.id.0 {
+        return Ok(());
+    }
+    Err(Fault::Refused(Error::invalid("number", format_args!("{number} belongs to the payout {owner}"))))
+}
+
+const JOURNAL: &str = "INSERT INTO journal (payout, at, by, kind, generation, attempt, phase, text, raw) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+fn write_entry(statement: &mut CachedStatement<'_>, id: PayoutId, entry: &Entry) -> Result<()> {
+    statement.execute(params![
+        id.0,
+        entry.at.unix_millis(),
+        entry.by,
+        entry.kind.as_str(),
+        entry.generation,
+        entry.attempt,
+        entry.phase.as_str(),
+        entry.text,
+        entry.raw,
+    ])?;
+    Ok(())
+}
+
+pub(super) fn journalise(connection: &Connection, entries: &[(PayoutId, Entry)]) -> Result<()> {
+    let mut statement = connection.prepare_cached(JOURNAL)?;
+    entries.iter().try_for_each(|(id, entry)| write_entry(&mut statement, *id, entry))
+}
+
+pub(super) fn reserve(
+    connection: &Connection,
+    mch_id: &MchId,
+    calls: u32,
+    per_second: u32,
+    now: Timestamp,
+) -> Result<Slots> {
+    let merchant = merchant(connection, mch_id)?;
+    let free = connection
+        .prepare_cached("SELECT next_slot FROM merchant WHERE id = ?")?
+        .query_row([merchant], |row| row.get(0))?;
+    let (slots, free) = Slots::take(free, calls, per_second, now);
+    connection.prepare_cached("UPDATE merchant SET next_slot = ? WHERE id = ?")?.execute(params![free, merchant])?;
+    Ok(slots)
+}
+
+pub(super) fn gate(connection: &Connection, mch_id: &MchId) -> Result<(Gate, Version)> {
+    let known = connection
+        .prepare_cached("SELECT gate, gate_version FROM merchant WHERE mch_id = ?")?
+        .query_row([mch_id.as_str()], |row| Ok((row.get::<_, Option<String>>(0)?, row.get(1)?)))
+        .optional()?;
+    match known {
+        None => Ok((Gate::default(), Version::default())),
+        Some((None, version)) => Ok((Gate::default(), Version(version))),
+        Some((Some(gate), version)) => Ok((rows::json("gate", &gate)?, Version(version))),
+    }
+}
+
+pub(super) fn set_gate(connection: &Connection, mch_id: &MchId, version: Version, gate: &Gate) -> Result<bool> {
+    let gate = serde_json::to_string(gate).map_err(|problem| strange("gate", problem))?;
+    if known_merchant(connection, mch_id)?.is_none() {
+        merchant(connection, mch_id)?;
+    }
+    let changed = connection
+        .prepare_cached(
+            "UPDATE merchant SET gate = ?, gate_version = gate_version + 1 WHERE mch_id = ? AND gate_version = ?",
+        )?
+        .execute(params![gate, mch_id.as_str(), version.0])?;
+    Ok(changed == 1)
+}
