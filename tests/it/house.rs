@@ -101,9 +101,24 @@ fn an_upward_import_is_found() {
 /// A word and the files that may hold it: whole paths, or beginnings that end in `*`.
 const PLACES: &[(&str, &[&str])] = &[
     ("reqwest", &["client/https.rs", "sandbox/delivery.rs"]),
-    ("rustls_platform_verifier", &["client/https.rs", "sandbox/delivery.rs"]),
-    ("rustls", &["client/https.rs", "config/cert.rs", "sandbox/server.rs", "sandbox/delivery.rs", "sandbox/cert*"]),
-    ("rustls_pemfile", &["client/https.rs", "config/cert.rs", "sandbox/server.rs", "sandbox/cert*"]),
+    ("rustls_platform_verifier", &["client/https.rs", "payout/postgres/tls.rs", "sandbox/delivery.rs"]),
+    (
+        "rustls",
+        &[
+            "client/https.rs",
+            "config/cert.rs",
+            "payout/postgres/tls.rs",
+            "sandbox/server.rs",
+            "sandbox/delivery.rs",
+            "sandbox/cert*",
+        ],
+    ),
+    (
+        "rustls_pemfile",
+        &["client/https.rs", "config/cert.rs", "payout/postgres/tls.rs", "sandbox/server.rs", "sandbox/cert*"],
+    ),
+    ("tokio_postgres", &["payout/postgres/*"]),
+    ("tokio_postgres_rustls", &["payout/postgres/*"]),
     ("tokio_rustls", &["sandbox/server.rs"]),
     ("rcgen", &["sandbox/cert*"]),
     ("axum", &["sandbox/server.rs", "sandbox/control*", "sandbox/console.rs"]),

@@ -31,6 +31,7 @@ mod pay_rules;
 mod payment_gate;
 mod payments;
 mod payouts;
+mod postgres;
 mod program;
 mod provision;
 mod raw;

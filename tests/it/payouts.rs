@@ -1,1 +1,4 @@
 //! Durable payouts: the machine, the ledgers, and what drives them.
+
+mod partitions;
+mod postgres;

@@ -21,6 +21,12 @@ pub fn command(name: &str, package: &str) {
     );
 }
 
+/// The distribution's package, for what is no command on the PATH.
+pub fn package(package: &str, what: &str) {
+    let _one = INSTALLING.lock().unwrap();
+    install(package, what);
+}
+
 /// A Python with the packages of a requirements file, in a virtual environment
 /// below the build directory.
 pub fn python(requirements: &Path) -> PathBuf {

@@ -118,7 +118,11 @@ impl Postgres {
         match added {
             Ok(_) => {}
             Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
-                return Err(Error::invalid("key", "its bill number belongs to another key").into());
+                return Err(Error::invalid(
+                    "key",
+                    "its bill number is taken: by another key, or by a payout that was archived",
+                )
+                .into());
             }
             Err(error) => return Err(error.into()),
         }
@@ -154,7 +158,7 @@ fn compared(
             Place::Occupied(place) => {
                 let (stored, place) = *place.get();
                 // A key may come twice in one batch.
-                match Conflict::between(index, stored.unwrap_or(&new[place]), payout) {
+                match Conflict::between(index, stored.unwrap_or_else(|| &new[place]), payout) {
                     Some(conflict) => comparison.conflicts.push(conflict),
                     None => comparison.known += 1,
                 }
