@@ -2,3 +2,4 @@
 
 mod partitions;
 mod postgres;
+mod plan;

@@ -64,6 +64,7 @@ impl<'de> Visitor<'de> for Object<'_> {
         let mut raw = Raw::default();
         let mut seen = 0_u32;
         while let Some(Text(Some(name))) = map.next_key()? {
+            *self.field = None;
             let known = NAMES.iter().chain(["total_amount"].iter()).enumerate().find(|(_, known)| **known == name);
             let Some((place, known)) = known else {
                 let names = NAMES.join(", ");

@@ -117,9 +117,7 @@ pub(super) fn recognise(input: &mut impl BufRead, name: &str, format: Option<For
     if let Some(rest) = beginning.strip_prefix(BYTE_ORDER_MARK) {
         beginning = rest;
     }
-    // Texts of this form have a zero in each character of ASCII.
-    let zeros = beginning.iter().take(64).skip(1).step_by(2).filter(|byte| **byte == 0).count();
-    let sixteen = beginning.starts_with(b"\xff\xfe") || beginning.starts_with(b"\xfe\xff") || zeros >= 4;
+    let sixteen = beginning.starts_with(b"\xff\xfe") || beginning.starts_with(b"\xfe\xff") || alternates(beginning);
     let problem = if sixteen {
         Some(("encoded in UTF-16", "save it as UTF-8, or run `iconv -f UTF-16 -t UTF-8`"))
     } else if beginning.starts_with(b"PK\x03\x04") || beginning.starts_with(b"\xd0\xcf\x11\xe0") {
@@ -136,6 +134,13 @@ pub(super) fn recognise(input: &mut impl BufRead, name: &str, format: Option<For
     let mark = if input.fill_buf().is_ok_and(|bytes| bytes.starts_with(BYTE_ORDER_MARK)) { 3 } else { 0 };
     input.consume(mark);
     Ok(found)
+}
+
+/// Whether every other byte is zero, as ASCII has it in UTF-16.
+fn alternates(beginning: &[u8]) -> bool {
+    let zeros = |from: usize| beginning.iter().take(64).skip(from).step_by(2).filter(|byte| **byte == 0).count();
+    let (even, odd) = (zeros(0), zeros(1));
+    even.min(odd) == 0 && even.max(odd) >= 4
 }
 
 /// Why a line is no UTF-8, as far as its bytes tell.
