@@ -1,5 +1,8 @@
 //! Durable payouts: the machine, the ledgers, and what drives them.
 
+mod dispatch;
 mod partitions;
-mod postgres;
 mod plan;
+mod postgres;
+pub mod simulation;
+mod stage;

@@ -2,6 +2,7 @@
 
 mod bill;
 mod config_file;
+mod killed;
 mod notify;
 mod order;
 mod redpack;

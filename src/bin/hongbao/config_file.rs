@@ -149,6 +149,19 @@ pub(crate) fn entities(path: &Path, mch_id: &str, app_id: &str) -> Result<Vec<En
     named.map(entity).collect()
 }
 
+/// Every merchant of the file.
+pub(crate) fn all(path: &Path) -> Result<Vec<Entity>, Failure> {
+    let (text, config) = read(path)?;
+    if config.merchants.is_empty() {
+        let problem = format!("{} describes no merchant", path.display());
+        return Err(Failure::usage(problem, "write one: [merchants.NAME]"));
+    }
+    let entity = |(name, record): (&String, &Spanned<Record>)| {
+        Reader { path, name, line: line_of(&text, record.span().start) }.entity(record.get_ref())
+    };
+    config.merchants.iter().map(entity).collect()
+}
+
 fn read(path: &Path) -> Result<(String, Config), Failure> {
     let text = fs::read_to_string(path).map_err(|error| {
         Failure::usage(format!("{}: {error}", path.display()), "give the TOML file of merchant entities with --config")

@@ -8,18 +8,26 @@ use hongbao::sandbox::{Account, Fault, FaultRule, Sandbox, When};
 use hongbao::{BillNo, Client, Entity, Fen, OpenId, Outcome, RetryPolicy, redpack};
 use serde_json::{Value, json};
 
+use crate::demo_payouts;
 use crate::failure::{Failure, word};
 use crate::redpack::in_words;
 use crate::terminal::{BAD, GOOD, MONEY, NUMBER, QUIET, TITLE, Terminal};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// Send a whole campaign of so many packets instead, while calls fail and the process dies
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    payouts: Option<u32>,
+
     /// One JSON object for each step on standard output, the story on standard error
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(payouts) = args.payouts {
+        return demo_payouts::run(payouts, args.json).await;
+    }
     let sandbox = Sandbox::new()?;
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let served = sandbox.serve(any, any, None).await?;

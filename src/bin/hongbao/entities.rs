@@ -49,6 +49,15 @@ impl Source {
         }
     }
 
+    /// The entity that --merchant names, or every one that there is.
+    pub(crate) fn all(&self) -> Result<Vec<Entity>, Failure> {
+        match (&self.config, &self.sandbox, &self.merchant) {
+            (Some(file), _, None) => config_file::all(file),
+            (None, Some(directory), None) => all_of_sandbox(directory),
+            _ => Ok(vec![self.entity()?]),
+        }
+    }
+
     /// What a failed call means for this entity.
     pub(crate) fn failure(&self, error: hongbao::Error) -> Failure {
         let kind = error.kind();

@@ -46,6 +46,11 @@ impl Failure {
         Self::of(Cause::NotNow { problem: problem.into(), next_step: next_step.into() })
     }
 
+    /// A ledger that cannot be used.
+    pub(crate) fn of_ledger(error: hongbao::Error) -> Self {
+        Self::of(Cause::Call(error))
+    }
+
     /// Something that had to be known before the call was not to be learnt, so
     /// that the call itself was not made.
     pub(crate) fn before_the_call(error: hongbao::Error) -> Self {
@@ -99,7 +104,11 @@ impl Failure {
             Cause::Call(error) | Cause::Question(error) => match (error.outcome(), error.kind()) {
                 (
                     Outcome::NotSent,
-                    ErrorKind::Config | ErrorKind::Invalid | ErrorKind::NotServed | ErrorKind::Sandbox,
+                    ErrorKind::Config
+                    | ErrorKind::Invalid
+                    | ErrorKind::NotServed
+                    | ErrorKind::Sandbox
+                    | ErrorKind::Ledger,
                 ) => 2,
                 // Refused; or well formed, and it will pass when the network does.
                 _ => 1,
@@ -111,7 +120,9 @@ impl Failure {
     pub(crate) fn headline(&self) -> String {
         match &self.cause {
             Cause::Call(error) if error.outcome() == Outcome::Unknown => "outcome unknown".to_owned(),
-            Cause::Call(error) if error.kind() != ErrorKind::Sandbox => error.outcome().to_string(),
+            Cause::Call(error) if !matches!(error.kind(), ErrorKind::Sandbox | ErrorKind::Ledger) => {
+                error.outcome().to_string()
+            }
             Cause::Question(_) | Cause::NotNow { .. } => Outcome::NotSent.to_string(),
             Cause::Judged { verdict, .. } => (*verdict).to_owned(),
             _ => "error".to_owned(),

@@ -6,14 +6,20 @@ mod bill_output;
 mod bill_rows;
 mod config_file;
 mod demo;
+mod demo_payouts;
 mod entities;
 mod failure;
 mod input;
+mod ledger;
 mod listen;
 mod notify;
 mod order;
 mod order_create;
 mod order_place;
+mod payouts;
+mod payouts_plan;
+mod payouts_report;
+mod payouts_run;
 mod redpack;
 mod refund;
 mod sandbox;
@@ -55,6 +61,9 @@ enum Verb {
     /// Send a red packet (现金红包), or ask what became of one
     #[command(subcommand)]
     Redpack(redpack::Verb),
+    /// Send many red packets from a file, each paid once
+    #[command(subcommand)]
+    Payouts(payouts::Verb),
     /// Place an order (订单), query, close or refund it
     #[command(subcommand)]
     Order(order::Verb),
@@ -72,6 +81,7 @@ impl Verb {
             Self::Demo(args) => args.json,
             Self::Sandbox(args) => args.json,
             Self::Redpack(verb) => verb.json(),
+            Self::Payouts(verb) => verb.json(),
             Self::Order(verb) => verb.json(),
             Self::Notify(verb) => verb.json(),
             Self::Bill(verb) => verb.json(),
@@ -85,6 +95,8 @@ impl Verb {
             Self::Demo(_) => "off",
             Self::Sandbox(_) => "warn",
             Self::Redpack(_) | Self::Order(_) | Self::Notify(_) => "warn,hongbao::client=off",
+            // Each attempt is in the journal; what matters to people is told by the dispatcher.
+            Self::Payouts(_) => "warn,hongbao::client=off",
             // What does not add up is told in the end.
             Self::Bill(_) => "warn,hongbao::client=off,hongbao::query=off",
         }
@@ -114,6 +126,7 @@ fn run(args: Args) -> Result<(), Failure> {
             Verb::Demo(args) => demo::run(&args).await.map_err(Failure::into_unexpected),
             Verb::Sandbox(args) => sandbox::run(&args).await,
             Verb::Redpack(verb) => redpack::run(verb).await,
+            Verb::Payouts(verb) => payouts::run(verb).await,
             Verb::Order(verb) => order::run(verb).await,
             Verb::Notify(verb) => notify::run(verb).await,
             Verb::Bill(verb) => bill::run(verb).await,

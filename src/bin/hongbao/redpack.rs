@@ -180,7 +180,7 @@ fn packet(args: &Send, entity: &Entity) -> Result<redpack::Packet, Failure> {
     })
 }
 
-fn scene(text: &str) -> Result<redpack::Scene, String> {
+pub(crate) fn scene(text: &str) -> Result<redpack::Scene, String> {
     let digits = |number: &str| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     match text.strip_prefix("PRODUCT_") {
         // WeChat may add a scene at any time.

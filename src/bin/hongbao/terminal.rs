@@ -29,6 +29,11 @@ impl Terminal {
         Self { json }
     }
 
+    /// Whether a program reads standard output.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
     /// A line for people.
     pub(crate) fn say(self, line: impl Display) {
         let _ = if self.json { writeln!(anstream::stderr(), "{line}") } else { writeln!(anstream::stdout(), "{line}") };
