@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::terminal::{BAD, GOOD, MONEY, NUMBER, QUIET, TITLE, Terminal};
 
 /// What the sandbox grants here, so that nobody waits for minutes.
-const PER_SECOND: u32 = 500;
+const PER_SECOND: u32 = 1_000;
 /// Ten kinds of faults at five of a thousand calls each.
 const PER_MILLE: u16 = 5;
 
@@ -135,7 +135,8 @@ impl Story {
     async fn send(&mut self, campaign: CampaignId) -> Result<(), Failure> {
         self.chapter("They are sent, and the process dies on the way");
         let bar = self.bar();
-        for life in 1.. {
+        let mut kills = 0;
+        loop {
             // A new process: nothing is left of the one before but the ledger.
             let ledger = self.ledger()?;
             let dispatcher = Arc::new(self.dispatcher(&ledger)?);
@@ -144,9 +145,9 @@ impl Story {
                 tokio::spawn(async move { dispatcher.pass().await })
             };
             let started = tokio::time::Instant::now();
-            let lives_for = Duration::from_millis(u64::from(self.payouts).clamp(600, 1_500));
+            let lives_for = Duration::from_millis(u64::from(self.payouts / 4).clamp(100, 1_500));
             let next = loop {
-                let deadline = if life <= 2 { started + lives_for } else { started + Duration::from_secs(3600) };
+                let deadline = if kills < 2 { started + lives_for } else { started + Duration::from_secs(3600) };
                 tokio::select! {
                     biased;
                     done = &mut working => match done {
@@ -169,6 +170,7 @@ impl Story {
             let [left, accepted, open, _] = counts(&*ledger, campaign).await?;
             match next {
                 None => {
+                    kills += 1;
                     self.above(&bar, format_args!(
                         "  {BAD}killed{BAD:#} with {accepted} packets taken, {open} open: nobody knows what became of those"
                     ));

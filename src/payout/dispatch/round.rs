@@ -84,10 +84,13 @@ impl Work {
             let campaigns = self.desk.ledger.campaigns().await?;
             self.campaigns = campaigns.into_iter().map(|campaign| (campaign.id, campaign)).collect();
         }
-        let served = |entry: &Due| {
+        Ok(self.served_already(due).collect())
+    }
+
+    fn served_already(&self, due: Vec<Due>) -> impl Iterator<Item = Due> {
+        due.into_iter().filter(|entry| {
             self.campaigns.get(&entry.campaign).is_some_and(|campaign| self.desk.client(campaign).is_some())
-        };
-        Ok(due.into_iter().filter(served).collect())
+        })
     }
 
     /// When there will be something to do again: when a payout is due, or a pause
@@ -97,14 +100,17 @@ impl Work {
         let ledger = &self.desk.ledger;
         match ledger.next_due().await? {
             Some(next) if next <= now => {
-                let mut pauses = vec![];
-                for entry in ledger.due(now).await? {
+                let mut moments = vec![];
+                for entry in self.served_already(ledger.due(now).await?) {
                     let gate = self.gates.get(&entry.mch_id);
-                    if !gate.stopped {
-                        pauses.extend(gate.paused_until.filter(|until| *until > now));
+                    if gate.allows(entry.action, now) {
+                        // It became due since the last look.
+                        moments.push(now);
+                    } else if !gate.stopped {
+                        moments.extend(gate.paused_until);
                     }
                 }
-                Ok(pauses.into_iter().min())
+                Ok(moments.into_iter().min())
             }
             next => Ok(next),
         }
