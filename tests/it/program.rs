@@ -5,6 +5,7 @@ mod config_file;
 mod killed;
 mod notify;
 mod order;
+mod payouts;
 mod redpack;
 
 use std::collections::BTreeSet;

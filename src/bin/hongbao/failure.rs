@@ -27,6 +27,11 @@ enum Cause {
         problem: String,
         next_step: String,
     },
+    /// Calls were made of which nobody knows yet what they did.
+    Open {
+        problem: String,
+        next_step: String,
+    },
     /// What was given is not what it should be.
     Judged {
         verdict: &'static str,
@@ -49,6 +54,11 @@ impl Failure {
     /// A ledger that cannot be used.
     pub(crate) fn of_ledger(error: hongbao::Error) -> Self {
         Self::of(Cause::Call(error))
+    }
+
+    /// Calls were made of which nobody knows yet what they did.
+    pub(crate) fn open(problem: impl Into<String>, next_step: impl Into<String>) -> Self {
+        Self::of(Cause::Open { problem: problem.into(), next_step: next_step.into() })
     }
 
     /// Something that had to be known before the call was not to be learnt, so
@@ -100,6 +110,7 @@ impl Failure {
         match &self.cause {
             Cause::Usage { .. } => 2,
             Cause::NotNow { .. } | Cause::Judged { .. } | Cause::Unexpected(_) => 1,
+            Cause::Open { .. } => 3,
             Cause::Call(error) if error.outcome() == Outcome::Unknown => 3,
             Cause::Call(error) | Cause::Question(error) => match (error.outcome(), error.kind()) {
                 (
@@ -119,6 +130,7 @@ impl Failure {
     /// The outcome in one or two words, for people.
     pub(crate) fn headline(&self) -> String {
         match &self.cause {
+            Cause::Open { .. } => "outcome unknown".to_owned(),
             Cause::Call(error) if error.outcome() == Outcome::Unknown => "outcome unknown".to_owned(),
             Cause::Call(error) if !matches!(error.kind(), ErrorKind::Sandbox | ErrorKind::Ledger) => {
                 error.outcome().to_string()
@@ -134,7 +146,9 @@ impl Failure {
         let mut report = match &self.cause {
             Cause::Call(error) | Cause::Judged { error, .. } => error.report(),
             Cause::Question(error) => format!("what had to be asked first has no answer: {}", error.report()),
-            Cause::Usage { problem, next_step } | Cause::NotNow { problem, next_step } => {
+            Cause::Usage { problem, next_step }
+            | Cause::NotNow { problem, next_step }
+            | Cause::Open { problem, next_step } => {
                 format!("{problem}\n  next step: {next_step}")
             }
             Cause::Unexpected(problem) => problem.clone(),
@@ -151,6 +165,9 @@ impl Failure {
             Cause::Question(error) => error_json(error, word(Outcome::NotSent)),
             Cause::Usage { problem, next_step } | Cause::NotNow { problem, next_step } => json!({
                 "outcome": word(Outcome::NotSent), "code": null, "error": problem, "next_step": next_step,
+            }),
+            Cause::Open { problem, next_step } => json!({
+                "outcome": word(Outcome::Unknown), "code": null, "error": problem, "next_step": next_step,
             }),
             Cause::Judged { verdict, error } => error_json(error, &verdict.replace(' ', "_")),
             Cause::Unexpected(problem) => json!({ "outcome": "failed", "error": problem }),

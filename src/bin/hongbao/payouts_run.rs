@@ -98,12 +98,18 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
         Err(error) => return Err(Failure::unexpected(format!("the dispatcher broke off: {error}"))),
     };
     let seen = watched?.or_now(&*ledger).await?;
-    terminal.result(&json!({
+    let result = json!({
         "outcome": seen.word(), "sends": stats.sends, "accepted": stats.accepted, "refused": stats.refused,
         "unknown": stats.unknown, "queries": stats.queries, "stale": stats.stale, "payouts": seen.json(),
-    }));
+    });
     seen.told(terminal);
-    seen.verdict()
+    match seen.failure(args.until) {
+        Some(failure) => Err(failure.with(result)),
+        None => {
+            terminal.result(&result);
+            Ok(())
+        }
+    }
 }
 
 /// Where all payouts of the ledger stand.
@@ -221,12 +227,20 @@ impl Seen {
         }
     }
 
-    fn verdict(&self) -> Result<(), Failure> {
-        if self.stopped && self.planned + self.sending > 0 {
-            let next = "correct its set-up, then hongbao payouts release --merchant MCH_ID --reason …, and run again";
-            return Err(Failure::not_now("a merchant is stopped, and its payouts wait", next));
+    /// Why it did not come to the end that was asked for.
+    fn failure(&self, until: Until) -> Option<Failure> {
+        if until == Until::Stopped || self.planned + self.sending == 0 {
+            return None;
         }
-        Ok(())
+        if self.stopped {
+            let next = "correct its set-up, then hongbao payouts release --merchant MCH_ID --reason …, and run again";
+            return Some(Failure::not_now("a merchant is stopped, and its payouts wait", next));
+        }
+        let next = "run it again: what is open is repeated under its number, never under a new one";
+        Some(match self.sending {
+            0 => Failure::not_now(format!("it was interrupted, and {} payouts are not sent", self.planned), next),
+            open => Failure::open(format!("it was interrupted, and {open} payouts are open"), next),
+        })
     }
 }
 
