@@ -6,3 +6,5 @@ mod plan;
 mod postgres;
 pub mod simulation;
 mod stage;
+mod report;
+mod told;

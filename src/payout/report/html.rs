@@ -8,11 +8,14 @@ use std::fmt::{self, Display, Formatter, Write as _};
 use super::chart::{Bar, Rate, Ring, Sum};
 use super::table::{duration, grouped, yuan};
 use super::words::Language;
-use super::{Payees, Report, percent};
+use super::{Payees, PhaseTotal, Report, percent};
 use crate::money::Fen;
 use crate::payout::state::Phase;
 
 const STYLE: &str = include_str!("page.css");
+/// What people look for first comes first.
+const ORDER: [Phase; 7] =
+    [Phase::Received, Phase::Accepted, Phase::Returned, Phase::Refused, Phase::Held, Phase::Sending, Phase::Planned];
 /// Nothing is fetched and nothing runs, whatever a note says.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
@@ -152,7 +155,7 @@ impl<'a> Page<'a> {
                 format!("{may_return} {}", money_text(cost.may_return)),
             ),
             (
-                self.say("Not paid", "未付"),
+                self.say("For attention", "需关注"),
                 grouped(attention),
                 format!(
                     "{} {}, {} {}",
@@ -170,9 +173,11 @@ impl<'a> Page<'a> {
 
     fn outcomes(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Report { phases, payouts, .. } = self.report;
+        let in_order = ORDER.iter().filter_map(|phase| phases.iter().find(|total| total.phase == *phase));
+        let phases: Vec<PhaseTotal> = in_order.copied().collect();
         let (title, all) = (self.say("Outcomes", "发放结果"), self.say("payouts", "笔付款"));
         writeln!(f, r#"<section class="outcomes"><h2>{title}</h2><div class="split">"#)?;
-        write!(f, r#"<div class="dial">{}<p><b>{}</b>{all}</p></div>"#, Ring(phases), grouped(*payouts))?;
+        write!(f, r#"<div class="dial">{}<p><b>{}</b>{all}</p></div>"#, Ring(&phases), grouped(*payouts))?;
         let heads = [
             self.say("Outcome", "结果"),
             self.say("Payouts", "笔数"),
@@ -182,7 +187,7 @@ impl<'a> Page<'a> {
         let [outcome, number, share, amount] = heads;
         write!(f, r#"<table class="legend"><thead><tr><th>{outcome}</th><th class="number">{number}</th>"#)?;
         write!(f, r#"<th class="number">{share}</th><th class="number">{amount}</th></tr></thead><tbody>"#)?;
-        for total in phases {
+        for total in &phases {
             let (phase, name) = (total.phase, self.language.phase(total.phase));
             let (count, share) = (grouped(total.count), percent(total.count, *payouts));
             let none = if total.count == 0 { r#" class="none""# } else { "" };
@@ -203,7 +208,8 @@ impl<'a> Page<'a> {
             (self.say("Received by users", "用户已领取"), money.received, "received"),
             (self.say("Waiting for users", "待领取"), money.unopened, "accepted"),
             (self.say("Returned", "已退回"), money.returned, "returned"),
-            (self.say("Outcome unknown", "结果未明"), cost.in_doubt, "sending"),
+            (self.say("Refused", "已拒绝"), money.refused, "refused"),
+            (self.say("In doubt, held included", "存疑（含待处理）"), cost.in_doubt, "sending"),
             (self.say("Not sent yet", "待发放"), money.unsent, "planned"),
             (self.say("Cost at most", "最高支出"), cost.most, "whole"),
         ] {

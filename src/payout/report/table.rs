@@ -8,6 +8,8 @@ use crate::payout::report::Language;
 use crate::payout::state::Cause;
 
 const WORDS: Language = Language::English;
+/// More payees would push the rest off the screen.
+const NAMED: usize = 10;
 /// Longer texts would break the lines of a terminal.
 const LONGEST: usize = 48;
 
@@ -81,7 +83,8 @@ fn payees(f: &mut Formatter<'_>, what: &str, payees: &Payees) -> fmt::Result {
     }
     let heads = [what, "openid", "yuan", "mch_billno", "cause", "note"];
     let mut grid = Grid::new(heads, [false, false, true, false, false, false]);
-    for payee in &payees.named {
+    let named = payees.named.get(..NAMED).unwrap_or(&payees.named);
+    for payee in named {
         grid.row([
             short(&payee.key),
             payee.openid.to_string(),
@@ -92,11 +95,11 @@ fn payees(f: &mut Formatter<'_>, what: &str, payees: &Payees) -> fmt::Result {
         ]);
     }
     write!(f, "\n{grid}")?;
-    let named = u64::try_from(payees.named.len()).unwrap_or(u64::MAX);
-    if payees.count > named {
-        writeln!(f, "and {} more", grouped(payees.count - named))?;
+    let shown = u64::try_from(named.len()).unwrap_or(u64::MAX);
+    if payees.count > shown {
+        writeln!(f, "and {} more", grouped(payees.count - shown))?;
     }
-    let mut causes: Vec<Cause> = payees.named.iter().filter_map(|payee| payee.cause).collect();
+    let mut causes: Vec<Cause> = named.iter().filter_map(|payee| payee.cause).collect();
     causes.sort_unstable();
     causes.dedup();
     causes.into_iter().try_for_each(|cause| writeln!(f, "{cause}: {}", cause.next_step()))
