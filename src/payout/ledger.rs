@@ -44,16 +44,17 @@ pub trait Ledger: Send + Sync {
     /// one, nothing is stored.
     async fn add(&self, campaign: CampaignId, payouts: &[NewPayout], now: Timestamp) -> Result<Comparison>;
 
-    /// Stores one payout, unless its payee has `most` payouts of the campaign
-    /// already. A known one stays known, whatever its payee has. Calls at the
-    /// same time, in whatever processes, never pass the limit together.
+    /// Stores one payout, unless its payee was admitted to the campaign `most`
+    /// times already; those that [`add`](Self::add) stored do not count. A known
+    /// one stays known, whatever its payee has had. Calls at the same time, in
+    /// whatever processes, never pass the limit together.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) from a ledger that does
-    /// not count a payee's payouts; it stores nothing then.
+    /// not count this; it stores nothing then.
     async fn admit(&self, campaign: CampaignId, payout: &NewPayout, most: u32, now: Timestamp) -> Result<Admission> {
         let _ = (campaign, payout, most, now);
-        Err(Error::invalid("per_user", "this ledger does not count a payee's payouts"))
+        Err(Error::invalid("per_user", "this ledger does not count what a payee was admitted to"))
     }
 
     /// The campaigns that have something to do at `now`.
@@ -167,7 +168,7 @@ pub enum Admission {
     Known,
     /// Its key is known, with other fields; nothing was stored.
     Conflict(Conflict),
-    /// Its payee has all that the limit grants; nothing was stored.
+    /// Its payee has had all that the limit grants; nothing was stored.
     Full,
 }
 

@@ -189,8 +189,8 @@ impl Rule {
     /// this returns; answer the notification then. Safe to repeat, at any time
     /// and from any process.
     ///
-    /// One campaign belongs to one rule: [`per_user`](Self::per_user) counts the
-    /// user's payouts of the campaign. The payment's openid belongs to the appid
+    /// One campaign belongs to one rule: [`per_user`](Self::per_user) counts what
+    /// the user got in the campaign while there was such a limit. The payment's openid belongs to the appid
     /// of the order, so the campaign needs the same one.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::Ledger;
-use super::ledger::{Change, Claim, Comparison, Due, Filter, Recorded, Slots, Total};
+use super::ledger::{Admission, Change, Claim, Comparison, Due, Filter, Recorded, Slots, Total};
 use super::record::{Campaign, CampaignId, Entry, NewCampaign, NewPayout, Payout, PayoutId, Version};
 use super::state::Gate;
 use crate::clock::Timestamp;
@@ -132,7 +132,18 @@ impl Ledger for Postgres {
     }
 
     async fn add(&self, campaign: CampaignId, payouts: &[NewPayout], now: Timestamp) -> Result<Comparison> {
-        self.run(|| self.add_payouts(campaign, payouts, now)).await
+        self.run(|| self.add_payouts(campaign, payouts, None, now)).await.map(|(comparison, _)| comparison)
+    }
+
+    async fn admit(&self, campaign: CampaignId, payout: &NewPayout, most: u32, now: Timestamp) -> Result<Admission> {
+        let payouts = std::slice::from_ref(payout);
+        let (found, full) = self.run(|| self.add_payouts(campaign, payouts, Some(most), now)).await?;
+        Ok(match found.conflicts.into_iter().next() {
+            Some(conflict) => Admission::Conflict(conflict),
+            None if found.known > 0 => Admission::Known,
+            None if full => Admission::Full,
+            None => Admission::New,
+        })
     }
 
     async fn due(&self, now: Timestamp) -> Result<Vec<Due>> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
 
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
 
 use super::Postgres;
 use super::failure::Failure;
@@ -27,6 +28,11 @@ const ADD: &str = "WITH added AS (
     RETURNING id, number
 )
 INSERT INTO number (mch_id, number, payout) SELECT $2, number, id FROM added";
+
+/// Gives no row where the limit is reached.
+const ADMIT: &str = "INSERT INTO admitted AS a (campaign, openid, count) SELECT $1, $2, 1 WHERE $3::bigint > 0
+ON CONFLICT (campaign, openid) DO UPDATE SET count = a.count + 1 WHERE a.count < $3
+RETURNING count";
 
 impl Postgres {
     pub(super) async fn make_campaign(&self, new: &NewCampaign, now: Timestamp) -> Result<Campaign, Failure> {
@@ -80,12 +86,15 @@ impl Postgres {
         Ok(compared(campaign, &mch_id, &rows::payouts(&known)?, payouts)?.0)
     }
 
+    /// `most`: how often the payees may have been admitted with these. Then
+    /// nothing is stored if one of them was that often already, and it says so.
     pub(super) async fn add_payouts(
         &self,
         campaign: CampaignId,
         payouts: &[NewPayout],
+        most: Option<u32>,
         now: Timestamp,
-    ) -> Result<Comparison, Failure> {
+    ) -> Result<(Comparison, bool), Failure> {
         let keys = keys(payouts)?;
         let mut slot = self.pool.slot().await;
         let session = self.pool.session(&mut slot).await?;
@@ -97,7 +106,15 @@ impl Postgres {
         let found = transaction.query(&known, &[&mch_id.as_str(), &keys]).await?;
         let (comparison, new) = compared(campaign, &mch_id, &rows::payouts(&found)?, payouts)?;
         if !comparison.conflicts.is_empty() || new.is_empty() {
-            return Ok(comparison);
+            return Ok((comparison, false));
+        }
+        if let Some(most) = most {
+            for payout in &new {
+                let parameters: [&(dyn ToSql + Sync); 3] = [&campaign.0, &payout.openid.as_str(), &i64::from(most)];
+                if transaction.query(ADMIT, &parameters).await?.is_empty() {
+                    return Ok((comparison, true));
+                }
+            }
         }
         let texts = |payout: &Payout| match payout.texts.is_empty() {
             true => Ok(None),
@@ -127,7 +144,7 @@ impl Postgres {
             Err(error) => return Err(error.into()),
         }
         transaction.commit().await?;
-        Ok(comparison)
+        Ok((comparison, false))
     }
 }
 

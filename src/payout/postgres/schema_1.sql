@@ -81,6 +81,14 @@ $$;
 CREATE TRIGGER journal_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON journal
     FOR EACH STATEMENT EXECUTE FUNCTION journal_only_grows();
 
+-- How many payouts of a campaign a payee got under a limit for payees.
+CREATE TABLE admitted (
+    campaign bigint NOT NULL REFERENCES campaign,
+    openid   text NOT NULL,
+    count    bigint NOT NULL,
+    PRIMARY KEY (campaign, openid)
+);
+
 -- What a payee got on a day; under the openid '', what the merchant paid.
 CREATE TABLE usage (
     mch_id text NOT NULL,
