@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::ledger::{Change, Claim, Comparison, Due, Filter, Ledger, Recorded, Slots, Total};
+use super::ledger::{Admission, Change, Claim, Comparison, Due, Filter, Ledger, Recorded, Slots, Total};
 use super::record::{Campaign, CampaignId, Entry, NewCampaign, NewPayout, Payout, PayoutId, Version};
 use super::state::Gate;
 use crate::clock::Timestamp;
@@ -89,6 +89,11 @@ impl Ledger for Sqlite {
     async fn add(&self, campaign: CampaignId, payouts: &[NewPayout], now: Timestamp) -> Result<Comparison> {
         let payouts = payouts.to_vec();
         self.0.write(move |connection| plan::add(connection, campaign, &payouts, now)).await
+    }
+
+    async fn admit(&self, campaign: CampaignId, payout: &NewPayout, most: u32, now: Timestamp) -> Result<Admission> {
+        let payout = payout.clone();
+        self.0.write(move |connection| plan::admit(connection, campaign, &payout, most, now)).await
     }
 
     async fn due(&self, now: Timestamp) -> Result<Vec<Due>> {

@@ -8,7 +8,7 @@ use super::totals::Shifts;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::ids::MchId;
-use crate::payout::ledger::{Comparison, Conflict};
+use crate::payout::ledger::{Admission, Comparison, Conflict};
 use crate::payout::record::{Campaign, CampaignId, NewCampaign, NewPayout, Payout, Template};
 use crate::payout::state::Standing;
 
@@ -150,6 +150,10 @@ pub(super) fn compare(connection: &Connection, campaign: CampaignId, payouts: &[
 const INSERT: &str = "INSERT INTO payout (id, campaign, key, openid, amount, texts, number, phase, action, due_at) \
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
+/// Changes no row where the limit is reached.
+const ADMIT: &str = "INSERT INTO admitted (campaign, openid, count) SELECT ?1, ?2, 1 WHERE ?3 > 0 \
+     ON CONFLICT (campaign, openid) DO UPDATE SET count = count + 1 WHERE count < ?3";
+
 pub(super) fn add(
     connection: &Connection,
     campaign: CampaignId,
@@ -163,6 +167,31 @@ pub(super) fn add(
     }
     connection.prepare_cached("RELEASE addition")?.execute([])?;
     Ok(comparison)
+}
+
+pub(super) fn admit(
+    connection: &Connection,
+    campaign: CampaignId,
+    payout: &NewPayout,
+    most: u32,
+    now: Timestamp,
+) -> Result<Admission> {
+    connection.prepare_cached("SAVEPOINT admission")?.execute([])?;
+    let found = insert(connection, campaign, std::slice::from_ref(payout), now)?;
+    let admission = match found.conflicts.into_iter().next() {
+        Some(conflict) => Admission::Conflict(conflict),
+        None if found.known > 0 => Admission::Known,
+        None => {
+            let admitted =
+                connection.prepare_cached(ADMIT)?.execute(params![campaign.0, payout.openid.as_str(), most])?;
+            if admitted == 0 { Admission::Full } else { Admission::New }
+        }
+    };
+    if admission == Admission::Full {
+        connection.prepare_cached("ROLLBACK TO admission")?.execute([])?;
+    }
+    connection.prepare_cached("RELEASE admission")?.execute([])?;
+    Ok(admission)
 }
 
 fn insert(connection: &Connection, campaign: CampaignId, payouts: &[NewPayout], now: Timestamp) -> Result<Comparison> {

@@ -81,6 +81,14 @@ CREATE TABLE journal (
 ) STRICT;
 CREATE INDEX journal_payout ON journal (payout);
 
+-- How many payouts of a campaign a payee got under a limit for payees.
+CREATE TABLE admitted (
+    campaign INTEGER NOT NULL REFERENCES campaign,
+    openid   TEXT    NOT NULL,
+    count    INTEGER NOT NULL,
+    PRIMARY KEY (campaign, openid)
+) STRICT, WITHOUT ROWID;
+
 -- What was paid out on a day; the openid '' stands for all of the merchant.
 CREATE TABLE usage (
     merchant INTEGER NOT NULL,
