@@ -7,4 +7,5 @@ mod postgres;
 pub mod simulation;
 mod stage;
 mod report;
+mod spend;
 mod told;
