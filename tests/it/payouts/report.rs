@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hongbao::payout::ledger::Filter;
+use hongbao::payout::ledger::{Change, Filter, Ledger as _, Recorded};
 use hongbao::payout::report::{AlarmKind, Language, Lines, NAMED, Report};
-use hongbao::payout::state::{Cause, GateEvent, Phase};
-use hongbao::payout::{CampaignId, Rules};
-use hongbao::{ErrorKind, Fen};
+use hongbao::payout::state::{Cause, Event, GateEvent, Phase, SendAnswer, step};
+use hongbao::payout::{Campaign, CampaignId, Entry, EntryKind, NewCampaign, NewPayout, Rules, Sqlite, Texts};
+use hongbao::{ErrorKind, Fen, OpenId};
 use quick_xml::Reader;
-use quick_xml::events::Event;
+use quick_xml::events::Event as Markup;
 use serde_json::{Value, json};
 
 use crate::payouts::told::{CAMPAIGN, Told, at, total};
@@ -33,13 +33,13 @@ async fn csv(told: &Told, mut lines: Lines) -> String {
 /// One of each phase, a power of two in fen, so that a sum says what is in it.
 fn one_of_each() -> Told {
     let mut told = Told::new("spring");
-    told.add("p", 1, Phase::Planned, None);
-    told.add("s", 2, Phase::Sending, None);
-    told.add("a", 4, Phase::Accepted, None);
-    told.add("r", 8, Phase::Received, None);
-    told.add("b", 16, Phase::Returned, None);
-    told.add("x", 32, Phase::Refused, Some((Cause::Payee, "OPENID_ERROR")));
-    told.add("h", 64, Phase::Held, Some((Cause::Risk, "NO_AUTH"))).standing.attempts = 3;
+    told.put("p", 1, Phase::Planned, None);
+    told.put("s", 2, Phase::Sending, None);
+    told.put("a", 4, Phase::Accepted, None);
+    told.put("r", 8, Phase::Received, None);
+    told.put("b", 16, Phase::Returned, None);
+    told.put("x", 32, Phase::Refused, Some((Cause::Payee, "OPENID_ERROR")));
+    told.put("h", 64, Phase::Held, Some((Cause::Risk, "NO_AUTH"))).standing.attempts = 3;
     told
 }
 
@@ -68,6 +68,63 @@ async fn sums_add_up() {
     assert_eq!((&*report.held.named[0].key, report.held.named[0].attempts), ("h", 3));
     assert_eq!(report.held.named[0].next_step, Cause::Risk.next_step());
     assert_eq!((&*report.refused.named[0].key, report.refused.count), ("x", 1));
+}
+
+/// A real ledger gives the same report as one that was told what to say.
+#[tokio::test]
+async fn a_ledger_in_sqlite_is_reported() {
+    let (ledger, told) = (Sqlite::in_memory().unwrap(), Told::new("real"));
+    let Campaign { name, mch_id, app_id, template, .. } = told.campaign;
+    let campaign = NewCampaign { name, mch_id, app_id, template };
+    let campaign = ledger.campaign(&campaign, at("2025-03-18 09:00:00")).await.unwrap();
+    let payout = |key: &str, fen| NewPayout {
+        key: key.to_owned(),
+        openid: OpenId::new(format!("oUpF8uMuAJO_M2pxb1Q9zNj{key:0>5}")).unwrap(),
+        amount: Fen::new(fen),
+        texts: Texts::default(),
+    };
+    let payouts = [payout("a", 100), payout("b", 200), payout("c", 400), payout("d", 800)];
+    ledger.add(campaign.id, &payouts, at("2025-03-18 09:00:00")).await.unwrap();
+    let sent = |answer| vec![Event::Begin, Event::Sent(answer)];
+    for (key, events) in [
+        ("a", sent(SendAnswer::Accepted)),
+        ("b", sent(SendAnswer::Refused { code: "OPENID_ERROR".into(), text: "not his".into() })),
+        ("c", vec![Event::Hold("ask Li".into())]),
+    ] {
+        for (place, event) in events.iter().enumerate() {
+            let now = at("2025-03-18 09:30:00").after(Duration::from_secs(place as u64));
+            let found = ledger.find(&campaign.mch_id, key).await.unwrap().unwrap();
+            let step = step(&found.standing, found.amount, event, &Rules::default(), now).unwrap();
+            let entry = Entry {
+                at: now,
+                by: "test".into(),
+                kind: EntryKind::Answer,
+                generation: 0,
+                attempt: 1,
+                phase: step.standing.phase,
+                text: String::new(),
+                raw: None,
+            };
+            let (id, version, standing) = (found.id, found.version, step.standing);
+            let change = Change { id, version, standing, entry, count: None, number: None };
+            assert!(matches!(ledger.record(&[change]).await.unwrap()[..], [Recorded::Done(_)]), "{key}");
+        }
+    }
+    let report = Report::of(&ledger, campaign.id, &Rules::default(), at(NOW)).await.unwrap();
+    let money = report.money;
+    let [planned, unsent, accepted, refused, held] =
+        [money.planned, money.unsent, money.accepted, money.refused, money.held].map(Fen::get);
+    assert_eq!((planned, unsent, accepted, refused, held), (1500, 800, 100, 200, 400));
+    assert_eq!((&*report.held.named[0].key, report.held.named[0].note.as_deref()), ("c", Some("ask Li")));
+    assert_eq!((&*report.refused.named[0].key, report.refused.count), ("b", 1));
+    assert_eq!((report.attempts, report.speed.accepted, report.speed.curve.len()), (2, 1, 1));
+    let first = report.speed.curve[0].at;
+    assert_eq!((first, report.speed.stretch), (at("2025-03-18 09:30:01"), 1));
+    let kinds: Vec<_> = report.alarms.iter().map(|alarm| alarm.kind).collect();
+    assert_eq!(kinds, [AlarmKind::Held, AlarmKind::NotReady]);
+    let mut lines = Lines::of(campaign.id);
+    assert_eq!(lines.next(&ledger).await.unwrap().unwrap().lines().count(), 5);
+    assert_eq!(lines.next(&ledger).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -115,7 +172,7 @@ async fn a_million_is_counted() {
 async fn payees_are_named_up_to_a_number_and_counted_beyond() {
     let mut told = Told::new("many");
     for place in 0..NAMED + 7 {
-        told.add(&format!("key-{place}"), 100, Phase::Held, Some((Cause::Person, "wait")));
+        told.put(&format!("key-{place}"), 100, Phase::Held, Some((Cause::Person, "wait")));
     }
     let report = of(&told).await;
     assert_eq!((report.held.named.len(), report.held.count), (NAMED, NAMED as u64 + 7));
@@ -165,9 +222,9 @@ async fn the_curve_fits_what_happened() {
 async fn csv_reads_back() {
     let mut told = Told::new("csv");
     for place in 0..2500 {
-        told.add(&format!("order {place}, \"second\" try"), 188, Phase::Received, None);
+        told.put(&format!("order {place}, \"second\" try"), 188, Phase::Received, None);
     }
-    told.add("=HYPERLINK(\"http://x\")", 288, Phase::Held, Some((Cause::Risk, "@SUM(1)\r\nrisk, 风控")))
+    told.put("=HYPERLINK(\"http://x\")", 288, Phase::Held, Some((Cause::Risk, "@SUM(1)\r\nrisk, 风控")))
         .standing
         .attempts = 2;
     let text = csv(&told, Lines::of(CAMPAIGN)).await;
@@ -196,16 +253,16 @@ fn read(page: &str) -> (BTreeSet<String>, BTreeSet<String>, String) {
     loop {
         let event = reader.read_event().unwrap_or_else(|error| panic!("{error} at {}", reader.error_position()));
         match &event {
-            Event::Start(tag) | Event::Empty(tag) => {
+            Markup::Start(tag) | Markup::Empty(tag) => {
                 elements.insert(tag.name().0.to_owned());
                 for attribute in tag.attributes() {
                     attributes.insert(attribute.unwrap().key.0.to_owned());
                 }
-                depth += i32::from(matches!(event, Event::Start(_)));
+                depth += i32::from(matches!(event, Markup::Start(_)));
             }
-            Event::End(_) => depth -= 1,
-            Event::Text(text) => texts += text,
-            Event::GeneralRef(name) => match &**name {
+            Markup::End(_) => depth -= 1,
+            Markup::Text(text) => texts += text,
+            Markup::GeneralRef(name) => match &**name {
                 "amp" => texts.push('&'),
                 "lt" => texts.push('<'),
                 "gt" => texts.push('>'),
@@ -213,8 +270,8 @@ fn read(page: &str) -> (BTreeSet<String>, BTreeSet<String>, String) {
                 "#39" => texts.push('\''),
                 other => panic!("&{other};"),
             },
-            Event::DocType(_) => {}
-            Event::Eof => break,
+            Markup::DocType(_) => {}
+            Markup::Eof => break,
             other => panic!("{other:?}"),
         }
     }
@@ -228,7 +285,7 @@ async fn the_page_is_well_formed_and_strangers_texts_are_inert() {
     told.campaign.template.send_name = HOSTILE.into();
     told.campaign.template.act_name = HOSTILE.into();
     for (key, phase) in [(HOSTILE, Phase::Held), ("</td></table><img/>", Phase::Refused)] {
-        told.add(key, 188, phase, Some((Cause::Risk, HOSTILE)));
+        told.put(key, 188, phase, Some((Cause::Risk, HOSTILE)));
     }
     told.accepted = vec![(at("2025-03-18 09:30:00"), 100), (at("2025-03-18 09:40:00"), 5)];
     told.gate = told.gate.after(&GateEvent::Stop(HOSTILE.into()), &Rules::default(), at(NOW));

@@ -47,7 +47,7 @@ impl Told {
         Self { campaign, payouts: vec![], totals: None, accepted: vec![], gate: Gate::default() }
     }
 
-    pub fn add(&mut self, key: &str, fen: i64, phase: Phase, cause: Option<(Cause, &str)>) -> &mut Payout {
+    pub fn put(&mut self, key: &str, fen: i64, phase: Phase, cause: Option<(Cause, &str)>) -> &mut Payout {
         let place = i64::try_from(self.payouts.len()).unwrap() + 1;
         let amount = Fen::new(fen);
         let mut standing = Standing::planned(self.campaign.created);
