@@ -7,12 +7,13 @@ use hongbao::clock::Timestamp;
 use hongbao::pay::Payment;
 use hongbao::payout::ledger::{Filter, Ledger};
 use hongbao::payout::spend::{Gift, Given, NoGift, Rule};
-use hongbao::payout::{Campaign, NewCampaign, Sqlite};
+use hongbao::payout::{Campaign, NewCampaign, Postgres, Sqlite};
 use hongbao::{ErrorKind, Fen, MchId};
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::payouts::told::{Told, at};
+use crate::postgres::server;
 
 const ALICE: &str = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o";
 const BOB: &str = "oUpF8uMuAJO_M2pxb1Q9zNjWeS7b";
@@ -51,7 +52,7 @@ async fn kept(ledger: &dyn Ledger, campaign: &Campaign) -> Vec<(String, String, 
 }
 
 /// An order has one gift, whatever the rule says by then.
-pub async fn an_order_has_one_gift(ledger: Arc<dyn Ledger>) {
+async fn an_order_has_one_gift(ledger: Arc<dyn Ledger>) {
     for per_user in [None, Some(2)] {
         let rule = Rule { name: format!("once-{per_user:?}"), ..rule(per_user) };
         let campaign = campaign(&*ledger, &rule.name).await;
@@ -75,7 +76,7 @@ pub async fn an_order_has_one_gift(ledger: Arc<dyn Ledger>) {
 }
 
 /// A user gets what the rule grants, and repeats do not use it up.
-pub async fn a_user_has_a_limit(ledger: Arc<dyn Ledger>) {
+async fn a_user_has_a_limit(ledger: Arc<dyn Ledger>) {
     let (rule, campaign) = (rule(Some(2)), campaign(&*ledger, "limit").await);
     let rule = Rule { name: "limit".into(), ..rule };
     let mut given = vec![];
@@ -105,7 +106,7 @@ pub async fn a_user_has_a_limit(ledger: Arc<dyn Ledger>) {
 
 /// Twelve orders of one user, each told four times, all at once and through
 /// several ledgers of one store: three gifts, each of another order.
-pub async fn the_limit_holds_between_processes(ledgers: Vec<Arc<dyn Ledger>>) {
+async fn the_limit_holds_between_processes(ledgers: Vec<Arc<dyn Ledger>>) {
     let campaign = Arc::new(campaign(&*ledgers[0], "race").await);
     let rule = Arc::new(Rule { name: "race".into(), ..rule(Some(3)) });
     let mut tasks = JoinSet::new();
@@ -141,4 +142,32 @@ async fn the_limit_holds_between_processes_in_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let open = || Arc::new(Sqlite::open(folder.path().join("ledger.db")).unwrap()) as Arc<dyn Ledger>;
     the_limit_holds_between_processes(vec![open(), open(), open()]).await;
+}
+
+async fn postgres(url: &str) -> Arc<dyn Ledger> {
+    Arc::new(Postgres::connect(url).await.unwrap())
+}
+
+#[tokio::test]
+async fn an_order_has_one_gift_in_postgres() {
+    an_order_has_one_gift(postgres(&server().url()).await).await;
+}
+
+#[tokio::test]
+async fn a_user_has_a_limit_in_postgres() {
+    a_user_has_a_limit(postgres(&server().url()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limit_holds_between_processes_in_postgres() {
+    let url = server().url();
+    the_limit_holds_between_processes(vec![postgres(&url).await, postgres(&url).await, postgres(&url).await]).await;
+}
+
+/// A ledger that cannot count gives nothing rather than too much.
+#[tokio::test]
+async fn a_ledger_that_does_not_count_gives_nothing() {
+    let told = Told::new("spring");
+    let error = rule(Some(1)).give(&told, &told.campaign, &payment("T00001", ALICE, 10_000), now()).await.unwrap_err();
+    assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some("per_user")));
 }
