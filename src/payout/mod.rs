@@ -2,6 +2,7 @@
 //! for the ledger): many red packets, none paid twice, none lost.
 
 mod dispatch;
+pub mod conformance;
 pub mod ledger;
 mod number;
 mod operator;

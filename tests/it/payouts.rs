@@ -9,3 +9,4 @@ pub mod simulation;
 mod spend;
 mod stage;
 mod told;
+mod conformance;
