@@ -2,7 +2,6 @@
 
 use super::problem::Problem;
 use crate::clock::Timestamp;
-use crate::error::Result;
 use crate::ids::OpenId;
 use crate::payout::state::Standing;
 use crate::payout::{CampaignId, NewCampaign, NewPayout, Payout, PayoutId, Rules, Texts, Version, bill_no};
@@ -14,6 +13,10 @@ use crate::wire::{Request as _, fields_of};
 pub(super) struct Checker<'a> {
     campaign: &'a NewCampaign,
     rules: &'a Rules,
+    /// A payout whose number and openid stand for those of all rows: they are
+    /// types that check themselves.
+    sample: Payout,
+    /// Its packet, without texts of its own.
     packet: Packet,
 }
 
@@ -31,16 +34,24 @@ impl<'a> Checker<'a> {
             let reason = format!("longer than {NAME_LONGEST} characters");
             return Err(Problem::new(reason, "choose a shorter name").in_field("campaign"));
         }
-        let sample = NewPayout {
+        let of_rule = |error| Problem::of_rule(&error);
+        let sample = Payout {
+            id: PayoutId(0),
+            campaign: CampaignId(0),
+            mch_id: campaign.mch_id.clone(),
             key: String::new(),
-            openid: OpenId::new("o").map_err(|invalid| Problem::of_rule(&invalid.into()))?,
+            openid: OpenId::new("o").map_err(|invalid| of_rule(invalid.into()))?,
             // It needs no scene, so that the template alone is judged.
             amount: limits::SCENE_FREE_MIN.fen(),
             texts: Texts::default(),
+            number: bill_no(&campaign.mch_id, "", 0).map_err(of_rule)?,
+            version: Version(0),
+            standing: Standing::planned(Timestamp::from_unix(0)),
+            counted: None,
         };
-        let packet = packet(campaign, sample).map_err(|error| Problem::of_rule(&error))?;
-        fields_of(&packet).map_err(|error| Problem::of_rule(&error))?;
-        Ok(Self { campaign, rules, packet })
+        let packet = sample.packet(&campaign.template);
+        fields_of(&packet).map_err(of_rule)?;
+        Ok(Self { campaign, rules, sample, packet })
     }
 
     pub(super) fn check(&mut self, payout: &NewPayout) -> Result<(), Problem> {
@@ -48,7 +59,9 @@ impl<'a> Checker<'a> {
             self.packet.total_amount = payout.amount;
             self.packet.check()
         } else {
-            packet(self.campaign, payout.clone()).and_then(|packet| fields_of(&packet).map(|_| ()))
+            self.sample.amount = payout.amount;
+            self.sample.texts.clone_from(&payout.texts);
+            fields_of(&self.sample.packet(&self.campaign.template)).map(|_| ())
         };
         ruled.map_err(|error| Problem::of_rule(&error))?;
         let day = self.rules.user_day.min(self.rules.merchant_day);
@@ -59,24 +72,6 @@ impl<'a> Checker<'a> {
         }
         Ok(())
     }
-}
-
-/// The very packet that would be sent.
-fn packet(campaign: &NewCampaign, payout: NewPayout) -> Result<Packet> {
-    let payout = Payout {
-        id: PayoutId(0),
-        campaign: CampaignId(0),
-        mch_id: campaign.mch_id.clone(),
-        number: bill_no(&campaign.mch_id, &payout.key, 0)?,
-        key: payout.key,
-        openid: payout.openid,
-        amount: payout.amount,
-        texts: payout.texts,
-        version: Version(0),
-        standing: Standing::planned(Timestamp::from_unix(0)),
-        counted: None,
-    };
-    Ok(payout.packet(&campaign.template))
 }
 
 #[cfg(test)]
@@ -104,6 +99,24 @@ mod tests {
         }
     }
 
+    /// The very packet that would be sent.
+    fn whole(campaign: &NewCampaign, payout: NewPayout) -> Packet {
+        Packet {
+            mch_billno: payout.number(&campaign.mch_id).unwrap(),
+            re_openid: payout.openid,
+            total_amount: payout.amount,
+            send_name: campaign.template.send_name.clone(),
+            wishing: payout.texts.wishing.unwrap_or_else(|| campaign.template.wishing.clone()),
+            act_name: campaign.template.act_name.clone(),
+            remark: payout.texts.remark.unwrap_or_else(|| campaign.template.remark.clone()),
+            client_ip: campaign.template.client_ip,
+            extra: Extra {
+                scene_id: payout.texts.scene_id.or_else(|| campaign.template.extra.scene_id.clone()),
+                ..campaign.template.extra.clone()
+            },
+        }
+    }
+
     /// The short way and the whole one agree, whatever the row says.
     #[test]
     fn rows_are_judged_as_their_packets_are() {
@@ -118,7 +131,7 @@ mod tests {
                         let texts = Texts { wishing: wishing.clone(), remark: None, scene_id: own.clone() };
                         let openid = OpenId::new("oQx4r0Z1a2b3c4d5e6f7g8h9i0jk").unwrap();
                         let payout = NewPayout { key: "k".into(), openid, amount: Fen::new(fen), texts };
-                        let whole = fields_of(&packet(&campaign, payout.clone()).unwrap());
+                        let whole = fields_of(&whole(&campaign, payout.clone()));
                         assert_eq!(checker.check(&payout).is_ok(), whole.is_ok(), "{payout:?}");
                     }
                 }
