@@ -5,7 +5,8 @@
 //! with its business key, checks the rules of red packets, looks for what stands
 //! there twice, and makes two digests. `csv` splits the same bytes into a
 //! `StringRecord` of texts, which is less: no types, no rules, no digest. The
-//! peaks of memory are those of processes that plan the same file from the disk.
+//! peaks of memory are those of processes that plan the same file from the disk and
+//! store it in SQLite.
 
 #![allow(clippy::unwrap_used)] // a measurement that fails should say so and stop
 
@@ -16,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use hongbao::payout::plan::{Options, Plan, Source};
-use hongbao::payout::{NewCampaign, Template};
+use hongbao::payout::{NewCampaign, Sqlite, Template};
 use hongbao::redpack::Extra;
 
 const LINES: usize = 1_000_000;
@@ -28,7 +29,7 @@ fn main() {
     if let [_, flag, path] = &*arguments
         && flag == PEAK
     {
-        plan(&Source::file(path));
+        store(&plan(&Source::file(path)));
         println!("{} KiB", peak().unwrap_or_default());
         return;
     }
@@ -42,7 +43,7 @@ fn main() {
             file.write_all(bytes).unwrap();
             let child = Command::new(&arguments[0]).arg(PEAK).arg(file.path()).output().unwrap();
             assert!(child.status.success());
-            print!("peak memory of planning {name} ({} MiB): ", bytes.len() >> 20);
+            print!("peak memory of planning and storing {name} ({} MiB): ", bytes.len() >> 20);
             print!("{}", String::from_utf8(child.stdout).unwrap());
         }
     }
@@ -53,6 +54,15 @@ fn main() {
 fn hongbao(bencher: Bencher<'_, '_>, form: &str) {
     let source = Source::bytes(form, file(form).clone());
     counted(bencher, form).bench_local(|| plan(black_box(&source)));
+}
+
+/// Each payout is compared with an empty ledger on the disk, and stored there;
+/// the check before is not measured.
+#[divan::bench(sample_count = 3, sample_size = 1, args = FORMS)]
+fn hongbao_into_sqlite(bencher: Bencher<'_, '_>, form: &str) {
+    let source = Source::bytes(form, file(form).clone());
+    let plan = plan(&source);
+    counted(bencher, form).bench_local(|| store(black_box(&plan)));
 }
 
 /// Each line is split.
@@ -82,6 +92,15 @@ fn plan(source: &Source) -> Plan {
     let plan = Plan::read(source, &options).unwrap();
     assert_eq!(plan.totals().count, u64::try_from(LINES).unwrap());
     plan
+}
+
+fn store(plan: &Plan) {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Sqlite::open(folder.path().join("payouts.db")).unwrap();
+    let now = "2025-03-18 08:00:00".parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let imported = runtime.block_on(plan.store(&ledger, now, &mut |_, _| {})).unwrap();
+    assert_eq!(imported.new, plan.totals().count);
 }
 
 fn split(bytes: &[u8]) {

@@ -108,12 +108,16 @@ fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-/// A campaign is one thing for life, and its packets say the same at each attempt.
+/// A campaign is one thing for life, and its packets say the same at each
+/// attempt. Named is the first field that differs, as the ledger would name it.
 fn same_campaign(known: &Campaign, new: &NewCampaign) -> Result<()> {
     let field = if known.app_id != new.app_id {
-        "app_id"
+        "app_id".to_owned()
     } else if known.template != new.template {
-        "template"
+        let fields = |template| serde_json::to_value(template).unwrap_or_default();
+        let (old, new) = (fields(&known.template), fields(&new.template));
+        let names = [&old, &new].into_iter().filter_map(|fields| fields.as_object()).flat_map(|fields| fields.keys());
+        names.into_iter().find(|name| old.get(*name) != new.get(*name)).map_or("template", |name| name).to_owned()
     } else {
         return Ok(());
     };

@@ -9,7 +9,7 @@ use hongbao::clock::Timestamp;
 use hongbao::payout::ledger::{Change, Claim, Comparison, Conflict, Due, Filter, Recorded, Slots, Total, unusable};
 use hongbao::payout::plan::{Failure, Plan, Source, Stage};
 use hongbao::payout::state::{Gate, Standing};
-use hongbao::payout::{Campaign, CampaignId, Entry, Ledger, NewCampaign, NewPayout, Payout, PayoutId, Version};
+use hongbao::payout::{Campaign, CampaignId, Entry, Ledger, NewCampaign, NewPayout, Payout, PayoutId, Sqlite, Version};
 use hongbao::{BillNo, Error, Fen, MchId, Result};
 
 use super::{A, B, made, options, read, source};
@@ -290,11 +290,11 @@ async fn another_template_under_a_known_name_is_refused() {
     options.campaign.template.wishing = "晚安".into();
     let other = Plan::read(&source("a.csv", &text), &options).unwrap();
     let refused = other.compare(&shelf, &mut |_, _| {}).await.unwrap_err();
-    assert_eq!(refused.to_string(), "template: the campaign \"spring\" is known with another one");
-    assert!(matches!(refused, Failure::Ledger(error) if error.field() == Some("template")));
+    assert_eq!(refused.to_string(), "wishing: the campaign \"spring\" is known with another one");
+    assert!(matches!(refused, Failure::Ledger(error) if error.field() == Some("wishing")));
 }
 
-/// Eleven batches; the store is lost at each write.
+/// Two batches; the store is lost at each write.
 #[tokio::test]
 async fn what_a_crash_interrupts_the_same_file_completes() {
     let line = |n: usize| match n {
@@ -374,4 +374,48 @@ async fn sums_are_those_of_what_is_stored() {
     });
     let (sum, total) = stored.await.unwrap();
     assert_eq!((sum, total), (Fen::new(388), Fen::new(388)));
+}
+
+/// The same on a ledger of ours: its file tells what is known.
+#[tokio::test]
+async fn sqlite_takes_a_plan_and_knows_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("payouts.db");
+    let line = |n: usize| match n {
+        0 => "openid,amount\n".to_owned(),
+        n => format!("oQx4r0Z1a2b3c4d5e6f7{n:08},1.00\n"),
+    };
+    let plan = Plan::read(&made("many.csv", 10_001, line), &options()).unwrap();
+    let ledger = Sqlite::open(&path).unwrap();
+    let dry = plan.compare(&ledger, &mut |_, _| {}).await.unwrap();
+    assert_eq!((dry.new, ledger.campaigns().await.unwrap().len()), (10_000, 0));
+    let stored = plan.store(&ledger, now(), &mut |_, _| {}).await.unwrap();
+    assert_eq!((stored.new, stored.known), (10_000, 0));
+    drop(ledger);
+
+    let ledger = Sqlite::open(&path).unwrap();
+    let again = plan.store(&ledger, now().after(Duration::from_secs(60)), &mut |_, _| {}).await.unwrap();
+    assert_eq!((again.campaign, again.new, again.known), (stored.campaign, 0, 10_000));
+    let campaign = ledger.campaigns().await.unwrap().remove(0);
+    assert_eq!((campaign.ready, campaign.digest.as_deref()), (Some(now()), Some(plan.digest())));
+    let totals = ledger.totals(campaign.id).await.unwrap();
+    assert_eq!((totals[0].count, totals[0].amount), (10_000, plan.totals().sum));
+
+    let mut summer = options();
+    summer.campaign.name = "summer".into();
+    let text = format!("key,openid,amount\nk,{A},1.00\nspring/oQx4r0Z1a2b3c4d5e6f700000007,{B},1.00\n");
+    let other = Plan::read(&source("a.csv", text), &summer).unwrap();
+    let refused = problems(other.store(&ledger, now(), &mut |_, _| {}).await.unwrap_err());
+    assert!(
+        refused.starts_with("line 3: openid: the key \"spring/oQx4r0Z1a2b3c4d5e6f700000007\" is known"),
+        "{refused}"
+    );
+    assert_eq!(ledger.campaigns().await.unwrap().len(), 1, "nothing is stored of what is refused");
+
+    let mut changed = options();
+    changed.campaign.template.act_name = "周年".into();
+    let plan = Plan::read(&made("many.csv", 11, line), &changed).unwrap();
+    // The dry run says it as the ledger does.
+    let dry = plan.compare(&ledger, &mut |_, _| {}).await.unwrap_err();
+    assert_eq!(dry.to_string(), ledger.campaign(&changed.campaign, now()).await.unwrap_err().to_string());
 }
