@@ -1,8 +1,8 @@
 //! Durable payouts (feature `payout`, with `payout-sqlite` or `payout-postgres`
 //! for the ledger): many red packets, none paid twice, none lost.
 
-mod dispatch;
 pub mod conformance;
+mod dispatch;
 pub mod ledger;
 mod number;
 mod operator;

@@ -1,5 +1,6 @@
 //! Durable payouts: the machine, the ledgers, and what drives them.
 
+mod conformance;
 mod dispatch;
 mod partitions;
 mod plan;
@@ -9,4 +10,3 @@ pub mod simulation;
 mod spend;
 mod stage;
 mod told;
-mod conformance;

@@ -196,10 +196,10 @@ impl Plan {
         &self.totals
     }
 
-    /// The digest over payees and amounts: SHA-256 in lower-case hex over
-    /// openid, comma, amount in fen and line feed of each payout, in the order
-    /// of the file. For a CSV of the columns openid and amount in fen,
-    /// `tail -n +2 FILE | sha256sum` gives the same.
+    /// The digest over payees and amounts, for people to compare: SHA-256 in
+    /// lower-case hex over the openid, a comma, the amount in fen and a line
+    /// feed of each payout, in the order of the file. Of one payout that is
+    /// `printf 'oQx4r0Z1a2b3c4d5e6f7g8h9i0jk,188\n' | sha256sum`.
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.digest
