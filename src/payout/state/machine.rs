@@ -154,7 +154,7 @@ impl Machine<'_> {
                 self.hold(cause, &words);
                 self.gate = Some(GateEvent::Strike(words));
             }
-            Verdict::NextDay => self.standing.next = Some(self.repeat_at(next_day(self.now))),
+            Verdict::NextDay => self.standing.next = Some(self.repeat_at(self.tomorrow())),
             Verdict::Slower => {
                 self.send_again(self.pause());
                 self.gate = Some(GateEvent::Slower);
@@ -164,7 +164,7 @@ impl Machine<'_> {
                 self.gate = Some(GateEvent::NoMoney(words));
             }
             Verdict::MerchantNextDay => {
-                self.standing.next = Some(self.repeat_at(next_day(self.now)));
+                self.standing.next = Some(self.repeat_at(self.tomorrow()));
                 self.gate = Some(GateEvent::NextDay(words));
             }
             Verdict::Stop => {
@@ -405,6 +405,11 @@ impl Machine<'_> {
             }
             _ => Next::send(at),
         }
+    }
+
+    /// The next Beijing day, which may begin sooner than a number may be repeated.
+    fn tomorrow(&self) -> Timestamp {
+        next_day(self.now).max(self.now.after(self.rules.pause(1)))
     }
 
     fn ask_again(&mut self) {

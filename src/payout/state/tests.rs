@@ -124,6 +124,17 @@ fn what_concerns_the_merchant_leaves_the_payout_waiting() {
 }
 
 #[test]
+fn tomorrow_is_a_second_away_even_at_midnight() {
+    let last: Timestamp = "2025-03-18 23:59:59".parse().unwrap();
+    for code in ["SENDNUM_LIMIT", "SENDAMOUNT_LIMIT"] {
+        let sending = take(&Standing::planned(last), &Event::Begin, last).standing;
+        let moment = last.after(std::time::Duration::from_millis(900));
+        let next = take(&sending, &refused(code), moment).standing.next.unwrap();
+        assert_eq!(next, Next::send(moment.after(std::time::Duration::from_secs(1))), "{code}");
+    }
+}
+
+#[test]
 fn a_second_number_needs_the_proof_and_is_used_once() {
     let dead = after(&[(Event::Begin, 0), (unknown(None), 0), (Event::Begin, 1), (refused("SEND_FAILED"), 1)]);
     assert_eq!((dead.phase, dead.proof, dead.next), (Phase::Refused, Some(Proof::Dead), None));
