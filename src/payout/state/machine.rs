@@ -138,8 +138,9 @@ impl Machine<'_> {
         match verdict(code) {
             Verdict::Dead => self.dead(&words),
             Verdict::End(cause) => {
-                // With an open attempt before it, a refusal proves nothing.
-                if self.standing.open == 0 {
+                // With an open attempt before it, or a bill that the gateway keeps,
+                // a refusal proves nothing.
+                if self.standing.open == 0 && !self.standing.stuck {
                     self.enter(Phase::Refused);
                     self.standing.cause = Some(cause);
                     self.standing.proof = Some(Proof::Refusals);

@@ -99,6 +99,16 @@ fn a_refusal_ends_only_what_is_free_of_doubt() {
     let doubt = after(&[(Event::Begin, 0), (unknown(None), 0), (Event::Begin, 1), (refused("OPENID_ERROR"), 1)]);
     assert_eq!((doubt.phase, doubt.open), (Phase::Held, 1));
     assert_eq!(doubt.next.unwrap().action, Action::Query);
+    // Accepted, kept undelivered, sent again: the bill is still there.
+    let kept = after(&[
+        (Event::Begin, 0),
+        (Event::Sent(SendAnswer::Accepted), 0),
+        (found(Status::Sending), 600),
+        (Event::Begin, 601),
+        (refused("OPENID_ERROR"), 601),
+    ]);
+    assert_eq!((kept.phase, kept.cause), (Phase::Held, Some(Cause::Payee)));
+    assert_eq!(kept.next.unwrap().action, Action::Query);
     // The truth arrives anyhow.
     let known = take(&doubt, &found(Status::Received), at(700)).standing;
     assert_eq!(known.phase, Phase::Received);
