@@ -307,6 +307,12 @@ impl Machine<'_> {
             _ => return Err(NotPossible("it is neither held nor refused")),
         }
         let fresh = self.standing.attempts == 0;
+        let doubtful = self.standing.open > 0 || self.standing.stuck || self.standing.accepted.is_some();
+        if !doubtful {
+            // Each attempt was refused: what a person corrected later than the
+            // window lasts can still be sent.
+            self.standing.first_attempt = self.standing.first_attempt.map(|_| self.now);
+        }
         self.enter(if fresh { Phase::Planned } else { Phase::Sending });
         self.standing.note = Some(reason.to_owned());
         let earliest = match self.standing.last_attempt {

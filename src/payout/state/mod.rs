@@ -261,7 +261,8 @@ pub struct Standing {
     pub open: u32,
     /// Queries since the phase began.
     pub queries: u32,
-    /// When the first attempt was begun.
+    /// When the first attempt was begun, or a person released later what was
+    /// refused each time.
     pub first_attempt: Option<Timestamp>,
     /// When the last attempt was begun.
     pub last_attempt: Option<Timestamp>,

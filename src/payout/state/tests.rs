@@ -188,6 +188,44 @@ fn a_person_holds_and_releases() {
 }
 
 #[test]
+fn what_was_refused_each_time_can_be_released_after_the_window() {
+    let week = 7 * 86_400;
+    for code in ["OPENID_ERROR", "NO_AUTH"] {
+        let refused = after(&[(Event::Begin, 0), (refused(code), 0), (Event::Release("corrected".into()), week)]);
+        assert_eq!(refused.next, Some(Next::send(at(week))), "{code}");
+        let begun = take(&refused, &Event::Begin, at(week)).standing;
+        assert_eq!((begun.attempts, begun.first_attempt), (2, Some(at(week))), "{code}");
+    }
+    // A merchant without money for longer than the window.
+    let poor = after(&[
+        (Event::Begin, 0),
+        (refused("NOTENOUGH"), 0),
+        (Event::Begin, week),
+        (not_found(), week),
+        (not_found(), week + 600),
+        (not_found(), week + 4200),
+    ]);
+    assert_eq!((poor.phase, poor.cause), (Phase::Held, Some(Cause::WindowOver)));
+    let released = take(&poor, &Event::Release("topped up".into()), at(week + 5000)).standing;
+    assert_eq!(released.next, Some(Next::send(at(week + 5000))));
+    // What the gateway keeps, or has taken, is in doubt.
+    for doubt in [found(Status::Sending), found(Status::Sent)] {
+        let events = [
+            (Event::Begin, 0),
+            (refused("NO_AUTH"), 0),
+            (doubt, 600),
+            (found(Status::Sending), 700),
+            (Event::Hold("?".into()), 800),
+            (Event::Release("go".into()), week),
+        ];
+        let held = events.iter().fold(Standing::planned(at(0)), |standing, (event, seconds)| {
+            step(&standing, AMOUNT, event, &Rules::default(), at(*seconds)).map_or(standing, |step| step.standing)
+        });
+        assert_eq!(held.next.unwrap().action, Action::Query);
+    }
+}
+
+#[test]
 fn the_horizon_calls_a_person_and_gives_up_waiting() {
     let mut standing = after(&[(Event::Begin, 0), (Event::Sent(SendAnswer::Accepted), 0)]);
     let mut alarms = vec![];
