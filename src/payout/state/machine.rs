@@ -74,6 +74,11 @@ pub fn step(
     Ok(Step { standing, gate, alarm })
 }
 
+/// Whether no answer and no repeat can mend it.
+fn for_a_person_alone(cause: Option<Cause>) -> bool {
+    matches!(cause, Some(Cause::Contradiction | Cause::AmountDiffers | Cause::NumberTaken))
+}
+
 struct Machine<'a> {
     standing: Standing,
     amount: Fen,
@@ -125,7 +130,12 @@ impl Machine<'_> {
                 self.refused(code, text);
             }
             SendAnswer::Unknown { code, text } => match code.as_deref() {
-                Some("FATAL_ERROR") => self.hold(Cause::NumberTaken, text),
+                Some("FATAL_ERROR") => {
+                    self.hold(Cause::NumberTaken, text);
+                    // A query would find the other order, and take it for this one.
+                    self.standing.next = None;
+                    self.alarm = true;
+                }
                 Some("PROCESSING") => self.standing.next = Some(Next::query(self.now.after(self.rules.processing))),
                 _ => self.send_again(self.pause()),
             },
@@ -196,6 +206,8 @@ impl Machine<'_> {
                 self.accept(self.now);
                 Ok(())
             }
+            // What contradicts itself is no proof.
+            Phase::Held if for_a_person_alone(self.standing.cause) => Err(NotPossible("a person must decide")),
             Phase::Planned | Phase::Sending | Phase::Held | Phase::Refused if present => {
                 if self.standing.proof != Some(Proof::Dead) {
                     self.dead("SEND_FAILED: told by a late answer");
@@ -299,7 +311,7 @@ impl Machine<'_> {
     fn release(&mut self, reason: &str) -> Result<(), NotPossible> {
         let standing = &self.standing;
         match (standing.phase, standing.cause, standing.proof) {
-            (Phase::Held, Some(Cause::Contradiction | Cause::AmountDiffers | Cause::NumberTaken), _) => {
+            (Phase::Held, cause, _) if for_a_person_alone(cause) => {
                 return Err(NotPossible("its number was used for something else: sending it again settles nothing"));
             }
             (Phase::Held, ..) | (Phase::Refused, _, Some(Proof::Refusals)) => {}

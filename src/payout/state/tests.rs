@@ -174,6 +174,28 @@ fn late_answers_bring_facts_and_nothing_else() {
 }
 
 #[test]
+fn a_taken_number_is_neither_asked_about_nor_released() {
+    let begun = after(&[(Event::Begin, 0)]);
+    let taken = take(&begun, &unknown(Some("FATAL_ERROR")), at(0));
+    assert!(taken.alarm);
+    assert_eq!((taken.standing.cause, taken.standing.next), (Some(Cause::NumberTaken), None));
+    assert!(step(&taken.standing, AMOUNT, &Event::Release("go".into()), &Rules::default(), at(1)).is_err());
+}
+
+#[test]
+fn a_contradiction_never_becomes_a_proof() {
+    let dead = SendAnswer::Refused { code: "SEND_FAILED".into(), text: "x".into() };
+    let first = after(&[(Event::Begin, 0), (Event::Sent(dead.clone()), 0)]);
+    let permit = Event::Permit(Permit::new(&first, "checked by Li").unwrap());
+    let second = take(&take(&first, &permit, at(1)).standing, &Event::Begin, at(1)).standing;
+    let held = take(&second, &Event::Late { generation: 0, answer: SendAnswer::Accepted }, at(2));
+    assert!(held.alarm);
+    assert_eq!((held.standing.phase, held.standing.cause), (Phase::Held, Some(Cause::Contradiction)));
+    let late = Event::Late { generation: 1, answer: dead };
+    assert!(step(&held.standing, AMOUNT, &late, &Rules::default(), at(3)).is_err());
+}
+
+#[test]
 fn a_person_holds_and_releases() {
     let held = take(&Standing::planned(at(0)), &Event::Hold("ask Li".into()), at(1)).standing;
     assert_eq!((held.phase, held.cause, held.next), (Phase::Held, Some(Cause::Person), None));
