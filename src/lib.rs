@@ -65,7 +65,9 @@
 //! * *(default)*: the SDK.
 //! * `qr`: pictures of the QR codes that users scan.
 //! * `sandbox`: a WeChat Pay in the process or on this machine.
-//! * `cli`: the program `hongbao`; turns `qr` and `sandbox` on.
+//! * `payout`: durable payouts of many packets, for a ledger of your own.
+//! * `payout-sqlite`, `payout-postgres`: the same with a ledger.
+//! * `cli`: the program `hongbao`; turns all of the above on.
 //!
 //! # What is promised, and what is not
 //!
@@ -108,7 +110,7 @@ pub use money::Fen;
 pub use secret::Secret;
 
 /// The programs in the documents compile and run as tests.
-#[cfg(all(doctest, feature = "sandbox"))]
+#[cfg(all(doctest, feature = "payout-sqlite", feature = "sandbox"))]
 mod documents {
     #[doc = include_str!("../README.md")]
     struct English;
