@@ -1,11 +1,11 @@
 //! Many changes as the arrays of one statement.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::types::ToSql;
 
-use super::record::{iso, kept};
+use super::record::kept;
 use super::rows::proof_name;
 use crate::clock::Timestamp;
 use crate::payout::ledger::Change;
@@ -37,12 +37,12 @@ pub(super) struct Changed<'a> {
     note: Vec<Option<Cow<'a, str>>>,
     received: Vec<i64>,
     returned: Vec<i64>,
-    numbers: (Vec<i64>, Vec<&'a str>),
+    numbers: BTreeSet<(i64, &'a str)>,
 }
 
 impl<'a> Changed<'a> {
     pub(super) const SQL: &'static str = "UPDATE payout p SET
-    version = c.version, counted = coalesce(p.counted, c.counted::date), number = coalesce(c.number, p.number),
+    version = c.version, counted = c.counted::date, number = coalesce(c.number, p.number),
     phase = c.phase, action = c.action, due_at = c.due_at, generation = c.generation, attempts = c.attempts,
     open = c.open, queries = c.queries, first_attempt = c.first_attempt, last_attempt = c.last_attempt,
     accepted = c.accepted, stuck = c.stuck, alarmed = c.alarmed, cause = c.cause, proof = c.proof, note = c.note,
@@ -54,16 +54,15 @@ AS c (id, version, counted, number, phase, action, due_at, generation, attempts,
     last_attempt, accepted, stuck, alarmed, cause, proof, note, received, returned)
 WHERE p.id = c.id";
 
-    pub(super) fn push(&mut self, change: &'a Change, version: Version) {
+    pub(super) fn push(&mut self, change: &'a Change, version: Version, counted: Option<String>) {
         let place = *self.places.entry(change.id.0).or_insert(self.id.len());
         let standing = &change.standing;
         let millis = |time: Option<Timestamp>| time.map(Timestamp::unix_millis);
         set(&mut self.id, place, change.id.0);
         set(&mut self.version, place, version.0);
-        // What an earlier change of the batch brought stays.
-        let counted = self.counted.get(place).cloned().flatten();
-        set(&mut self.counted, place, counted.or_else(|| change.count.map(|count| iso(count.day))));
+        set(&mut self.counted, place, counted);
         let number = change.number.as_ref().map(|number| number.as_str());
+        // What an earlier change of the batch brought stays.
         let earlier = self.number.get(place).copied().flatten();
         set(&mut self.number, place, number.or(earlier));
         set(&mut self.phase, place, standing.phase.as_str());
@@ -84,15 +83,13 @@ WHERE p.id = c.id";
         set(&mut self.received, place, standing.received.get());
         set(&mut self.returned, place, standing.returned.get());
         if let Some(number) = number {
-            self.numbers.0.push(change.id.0);
-            self.numbers.1.push(number);
+            self.numbers.insert((change.id.0, number));
         }
     }
 
     /// The payouts that get another number, and these numbers.
-    pub(super) fn numbers(&self) -> Option<(&[i64], &[&'a str])> {
-        let (ids, numbers) = &self.numbers;
-        (!ids.is_empty()).then_some((ids, numbers))
+    pub(super) fn numbers(&self) -> (Vec<i64>, Vec<&'a str>) {
+        self.numbers.iter().copied().unzip()
     }
 
     pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 21] {

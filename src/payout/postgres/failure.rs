@@ -70,12 +70,13 @@ pub(super) fn told(error: &ServerError, place: &str) -> Error {
 }
 
 fn next_step(error: &ServerError) -> &'static str {
+    const AGAIN: &str = "check that the server runs and can be reached; the next call connects again by itself";
     let Some(code) = error.code() else {
         return if error.to_string().contains("TLS") {
             "compare the host name and sslrootcert with the server's certificate; \
              sslmode=disable does without TLS where nobody can listen"
         } else {
-            "check that the server runs and can be reached; the next call connects again by itself"
+            AGAIN
         };
     };
     match code.code() {
@@ -91,7 +92,7 @@ fn next_step(error: &ServerError) -> &'static str {
         "3D000" => "make the database first: createdb NAME",
         "42501" => "let the role of the URL create the schema and own what is in it",
         _ => match code.code().get(..2) {
-            Some("08") => "check that the server runs and can be reached; the next call connects again by itself",
+            Some("08") => AGAIN,
             Some("53") => "the server has run out of memory or space; the same call later is safe",
             _ => "read the server's log; the same call later is safe",
         },

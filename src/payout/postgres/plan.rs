@@ -47,11 +47,8 @@ impl Postgres {
         let select = concat!("SELECT ", rows::campaign_columns!(), " FROM campaign WHERE mch_id = $1 AND name = $2");
         let found = session.query(select, &[&mch_id, &new.name]).await?;
         let known = found.first().map(rows::campaign).transpose()?.ok_or_else(|| unknown("name"))?;
-        if known.app_id != new.app_id {
-            return Err(Error::invalid("app_id", "the known campaign of this name has another one").into());
-        }
-        if known.template != new.template {
-            return Err(Error::invalid("template", "the known campaign of this name says something else").into());
+        if let Some(field) = difference(&known, new) {
+            return Err(Error::invalid(field, "the known campaign of this name has another one").into());
         }
         Ok(known)
     }
@@ -141,6 +138,10 @@ impl Postgres {
                 )
                 .into());
             }
+            // Of what a batch brings, only keys have an index and any length.
+            Err(error) if error.code() == Some(&SqlState::PROGRAM_LIMIT_EXCEEDED) => {
+                return Err(Error::invalid("key", "it is too long for an index of the server").into());
+            }
             Err(error) => return Err(error.into()),
         }
         transaction.commit().await?;
@@ -200,6 +201,23 @@ fn compared(
         }
     }
     Ok((comparison, new))
+}
+
+/// The first field in which a known campaign differs, as JSON names it.
+fn difference(known: &Campaign, new: &NewCampaign) -> Option<String> {
+    if known.app_id != new.app_id {
+        return Some("app_id".to_owned());
+    }
+    if known.template == new.template {
+        return None;
+    }
+    let fields = |template| match serde_json::to_value(template) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let (old, other) = (fields(&known.template), fields(&new.template));
+    let differs = |name: &&String| old.get(*name) != other.get(*name);
+    Some(old.keys().chain(other.keys()).find(differs).cloned().unwrap_or_else(|| "template".to_owned()))
 }
 
 fn keys(payouts: &[NewPayout]) -> Result<Vec<&str>, Error> {

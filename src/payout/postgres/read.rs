@@ -22,7 +22,7 @@ const TOTALS: &str = "SELECT phase, cause, count(*), sum(amount)::bigint, sum(re
 FROM payout WHERE campaign = $1 GROUP BY phase, cause";
 
 /// Rounded towards the past, before 1970 too.
-const ACCEPTED: &str = "SELECT floor(accepted / $2::numeric)::bigint * $2::bigint AS since, count(*)
+const ACCEPTED: &str = "SELECT floor(accepted / $2::bigint::numeric)::bigint * $2::bigint AS since, count(*)
 FROM payout WHERE campaign = $1 AND accepted IS NOT NULL GROUP BY since ORDER BY since";
 
 impl Postgres {

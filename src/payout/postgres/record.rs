@@ -18,7 +18,7 @@ use crate::payout::{Entry, PayoutId, Version};
 
 /// Locks in the order of the numbers, so that no two transactions wait for
 /// each other.
-const LOCK: &str = "SELECT id, version, counted IS NOT NULL, mch_id, openid, amount
+const LOCK: &str = "SELECT id, version, to_char(counted, 'YYYY-MM-DD'), mch_id, openid, amount
 FROM payout WHERE id = ANY ($1) ORDER BY id FOR UPDATE";
 
 const NEW_USAGE: &str = "INSERT INTO usage (mch_id, day, openid)
@@ -36,13 +36,18 @@ const USE: &str = "UPDATE usage u SET count = n.count, fen = n.fen
 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS n (mch_id, day, openid, count, fen)
 WHERE u.mch_id = n.mch_id AND u.day = n.day::date AND u.openid = n.openid";
 
-const NUMBERS: &str = "INSERT INTO number (mch_id, number, payout)
-SELECT p.mch_id, n.number, p.id FROM unnest($1::bigint[], $2::text[]) AS n (id, number) JOIN payout p ON p.id = n.id";
+/// Gives as many rows as there are numbers, unless one of them is another
+/// payout's.
+const NUMBERS: &str = "INSERT INTO number AS known (mch_id, number, payout)
+SELECT p.mch_id, n.number, p.id FROM unnest($1::bigint[], $2::text[]) AS n (id, number) JOIN payout p ON p.id = n.id
+ORDER BY p.mch_id, n.number
+ON CONFLICT (mch_id, number) DO UPDATE SET payout = known.payout WHERE known.payout = excluded.payout";
 
 /// What is known of a payout while its row is locked.
 struct Locked {
     version: i64,
-    counted: bool,
+    /// The day, as the server reads and writes it.
+    counted: Option<String>,
     mch_id: String,
     openid: String,
     amount: Fen,
@@ -109,8 +114,8 @@ impl Postgres {
         let (mut changed, mut lines, mut recorded) = (Changed::default(), Journal::default(), vec![]);
         for change in changes {
             let verdict = decide(change, &mut locked, &mut used);
-            if let Recorded::Done(version) = verdict {
-                changed.push(change, version);
+            if let (Recorded::Done(version), Some(row)) = (verdict, locked.get(&change.id.0)) {
+                changed.push(change, version, row.counted.clone());
                 lines.push(change.id, &change.entry);
             }
             recorded.push(verdict);
@@ -118,14 +123,18 @@ impl Postgres {
         if lines.is_empty() {
             return Ok(recorded);
         }
-        if let Some((ids, new)) = changed.numbers() {
-            let inserted = transaction.execute(&numbers, &[&ids, &new]).await;
-            inserted.map_err(|error| match error.code() {
-                Some(code) if *code == SqlState::UNIQUE_VIOLATION => {
-                    Failure::Other(Error::invalid("number", "it belongs to another payout, or did before"))
-                }
-                _ => error.into(),
-            })?;
+        let (ids, new) = changed.numbers();
+        if !ids.is_empty() {
+            let taken = || Failure::Other(Error::invalid("number", "it belongs to another payout, or did before"));
+            let inserted = match transaction.execute(&numbers, &[&ids, &new]).await {
+                Ok(inserted) => inserted,
+                // Two payouts of this batch want the same one.
+                Err(error) if error.code() == Some(&SqlState::CARDINALITY_VIOLATION) => return Err(taken()),
+                Err(error) => return Err(error.into()),
+            };
+            if usize::try_from(inserted).ok() != Some(ids.len()) {
+                return Err(taken());
+            }
         }
         transaction.execute(&update, &changed.parameters()).await?;
         transaction.execute(&journal, &lines.parameters()).await?;
@@ -156,8 +165,8 @@ fn wanted(changes: &[Change], locked: &HashMap<i64, Locked>) -> BTreeMap<Who, Us
     let mut wanted = BTreeMap::new();
     for change in changes {
         let (Some(count), Some(row)) = (&change.count, locked.get(&change.id.0)) else { continue };
-        if !row.counted && row.version <= change.version.0 {
-            let day = iso(count.day);
+        let day = iso(count.day);
+        if row.counted.as_ref() != Some(&day) && row.version <= change.version.0 {
             wanted.insert((row.mch_id.clone(), day.clone(), row.openid.clone()), Used::default());
             wanted.insert((row.mch_id.clone(), day, String::new()), Used::default());
         }
@@ -169,10 +178,10 @@ fn decide(change: &Change, locked: &mut HashMap<i64, Locked>, used: &mut BTreeMa
     let Some(row) = locked.get_mut(&change.id.0).filter(|row| row.version == change.version.0) else {
         return Recorded::Stale;
     };
-    if let Some(count) = change.count.as_ref().filter(|_| !row.counted) {
-        let day = iso(count.day);
+    let day = change.count.as_ref().map(|count| iso(count.day));
+    if let (Some(count), Some(day)) = (&change.count, day.filter(|day| row.counted.as_ref() != Some(day))) {
         let payee = (row.mch_id.clone(), day.clone(), row.openid.clone());
-        let merchant = (row.mch_id.clone(), day, String::new());
+        let merchant = (row.mch_id.clone(), day.clone(), String::new());
         let room = |who: &Who, most: Option<u32>, fen: Fen| {
             used.get(who).is_some_and(|used| {
                 most.is_none_or(|most| used.count < i64::from(most))
@@ -192,7 +201,7 @@ fn decide(change: &Change, locked: &mut HashMap<i64, Locked>, used: &mut BTreeMa
                 used.changed = true;
             }
         }
-        row.counted = true;
+        row.counted = Some(day);
     }
     row.version += 1;
     Recorded::Done(Version(row.version))
@@ -224,7 +233,7 @@ fn columns_of<'a>(keys: impl Iterator<Item = &'a Who>) -> (Vec<&'a str>, Vec<&'a
 }
 
 /// As the server reads it whatever its settings are.
-pub(super) fn iso(day: Day) -> String {
+fn iso(day: Day) -> String {
     day.to_string()
 }
 

@@ -8,7 +8,7 @@ use hongbao::clock::Timestamp;
 use hongbao::payout::ledger::{Change, Claim, Count, Filter, Recorded};
 use hongbao::payout::state::{Action, Cause, Next, Phase, Proof, Standing};
 use hongbao::payout::{
-    CampaignId, Entry, EntryKind, Ledger, NewCampaign, NewPayout, Payout, Postgres, Rules, Template, Texts,
+    CampaignId, Entry, EntryKind, Ledger, NewCampaign, NewPayout, Payout, Postgres, Rules, Template, Texts, conformance,
 };
 use hongbao::redpack::Extra;
 use hongbao::{AppId, ErrorKind, Fen, MchId, OpenId};
@@ -73,6 +73,23 @@ pub(super) fn begun(payout: &Payout, count: Option<Count>) -> Change {
         raw: None,
     };
     Change { id: payout.id, version: payout.version, standing, entry, count, number: None }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_ledger_on_a_server_passes_the_suite() {
+    let fresh = async || Ok(Arc::new(Postgres::connect(&server().url()).await?) as Arc<dyn Ledger>);
+    conformance::run(fresh).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_that_no_index_holds_is_refused_by_name() {
+    let ledger = Postgres::connect(&server().url()).await.unwrap();
+    let campaign = planned(&ledger, 1).await;
+    // Numbers that cannot be compressed.
+    let key: String = (0..1000_u64).map(|n| format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let error = ledger.add(campaign, &[gift("short", "1"), gift(&key, "2")], at(0)).await.unwrap_err();
+    assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some("key")));
+    assert_eq!(ledger.find(&mch_id(), "short").await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -398,7 +415,7 @@ async fn eight_workers_count_the_same_payees_without_deadlock() {
     let ledgers = [Arc::new(Postgres::connect(&url).await.unwrap()), Arc::new(Postgres::connect(&url).await.unwrap())];
     let campaign = ledgers[0].campaign(&spring(), at(0)).await.unwrap().id;
     // Every other one is for the same payee, whose limit is reached first.
-    let payee = |n: usize| if n % 2 == 0 { 0 } else { n / 2 % PAYEES };
+    let payee = |n: usize| if n.is_multiple_of(2) { 0 } else { n / 2 % PAYEES };
     let gifts: Vec<NewPayout> = (0..PAYEES * EACH).map(|n| gift(&format!("gift-{n}"), &payee(n).to_string())).collect();
     ledgers[0].add(campaign, &gifts, at(0)).await.unwrap();
     ledgers[0].ready(campaign, "digest", at(0)).await.unwrap();
