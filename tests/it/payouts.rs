@@ -10,3 +10,4 @@ pub mod simulation;
 mod spend;
 mod stage;
 mod told;
+mod model;

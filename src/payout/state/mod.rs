@@ -3,7 +3,7 @@
 //!
 //! [`step`] takes where a payout stands, what happened, the rules and the
 //! moment, and gives where it stands then. Everything that moves money goes
-//! through it, and a model check explores it (`tests/it/model.rs`):
+//! through it, and a model check explores it (`tests/it/payouts/model.rs`):
 //!
 //! ```text
 //!            begin              accepted              opened
