@@ -69,7 +69,7 @@ pub fn hold_between(before: &World, after: &World, made: Move) -> Vec<Broken> {
         // That a refused number turns out to be dead adds to what is known, and
         // a person looks into what was accepted in its time and failed since.
         let learned = (old.proof == Some(Proof::Refusals) && new.proof == Some(Proof::Dead))
-            || (old.proof == Some(Proof::Dead) && new.cause == Some(Cause::Contradiction));
+            || (old.phase == Phase::Refused && new.cause == Some(Cause::Contradiction));
         broken.extend(
             ensure(!old.phase.is_settled() || same || by_a_person || learned, SETTLED, || {
                 format!("{old:?} became {new:?}")
