@@ -69,7 +69,8 @@ fn two_payouts_and_two_workers_keep_the_laws() {
             (2, 1, Budget { delays: 1, ..NONE }),
             (2, 1, Budget { losses: 1, ..NONE }),
             (2, 1, Budget { oddities: 1, ..NONE }),
-            (2, 0, Budget { top_ups: 1, orders: 1, ..NONE }),
+            (2, 0, Budget { top_ups: 1, ..NONE }),
+            (2, 1, Budget { orders: 1, ..NONE }),
             (2, 1, Budget { forward: 1, ..NONE }),
             (2, 1, Budget { back: 1, ..NONE }),
             (2, 1, Budget { copies: 1, commits: 1, ..NONE }),
@@ -92,7 +93,8 @@ fn one_payout_keeps_the_laws_whatever_happens_to_it() {
             (1, 1, Budget { oddities: 1, orders: 2, ..NONE }),
             (1, 1, Budget { oddities: 3, ..NONE }),
             (1, 1, Budget { forward: 1, back: 1, losses: 1, ..NONE }),
-            (1, 1, Budget { forward: 1, oddities: 1, orders: 1, ..NONE }),
+            (1, 1, Budget { forward: 1, orders: 1, ..NONE }),
+            (1, 1, Budget { forward: 1, oddities: 1, ..NONE }),
             (1, 0, Budget { top_ups: 1, orders: 2, losses: 1, ..NONE }),
         ],
     );
@@ -103,10 +105,12 @@ fn one_payout_keeps_the_laws_whatever_happens_to_it() {
 fn larger_worlds_keep_the_laws_where_somebody_asks_for_them() {
     let larger = [
         (1, 1, Budget { oddities: 2, orders: 2, ..NONE }),
+        (1, 1, Budget { forward: 1, oddities: 1, orders: 1, ..NONE }),
         (1, 1, Budget { crashes: 1, delays: 1, losses: 1, oddities: 1, orders: 1, ..NONE }),
         (1, 1, Budget { copies: 1, delays: 1, losses: 1, oddities: 2, ..NONE }),
         (1, 0, Budget { top_ups: 1, delays: 1, oddities: 2, orders: 1, ..NONE }),
         (1, 1, Budget { forward: 1, back: 1, losses: 1, oddities: 1, orders: 1, ..NONE }),
+        (2, 0, Budget { top_ups: 1, orders: 1, ..NONE }),
         (2, 1, Budget { crashes: 1, losses: 1, ..NONE }),
         (2, 1, Budget { losses: 1, oddities: 1, ..NONE }),
         (2, 1, Budget { delays: 1, orders: 1, ..NONE }),
