@@ -2,6 +2,7 @@
 
 mod conformance;
 mod dispatch;
+mod model;
 mod partitions;
 mod plan;
 mod postgres;
@@ -10,4 +11,3 @@ pub mod simulation;
 mod spend;
 mod stage;
 mod told;
-mod model;
