@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, Params, params};
+use rusqlite::{Connection, params};
 
 use super::fault::{Result, strange};
+use super::numbers::Numbers;
+use super::plan::known_merchant;
 use super::rows;
 use crate::clock::Timestamp;
 use crate::ids::{BillNo, MchId};
@@ -12,16 +14,12 @@ use crate::payout::ledger::Filter;
 use crate::payout::number::bill_no;
 use crate::payout::record::{CampaignId, Entry, Payout, PayoutId};
 
-fn one(connection: &Connection, condition: &str, params: impl Params) -> Result<Option<Payout>> {
+pub(super) fn payout(connection: &Connection, id: PayoutId) -> Result<Option<Payout>> {
     connection
-        .prepare_cached(&format!("{} WHERE {condition}", rows::PAYOUT))?
-        .query_and_then(params, rows::payout)?
+        .prepare_cached(&format!("{} WHERE p.id = ?", rows::PAYOUT))?
+        .query_and_then([id.0], rows::payout)?
         .next()
         .transpose()
-}
-
-pub(super) fn payout(connection: &Connection, id: PayoutId) -> Result<Option<Payout>> {
-    one(connection, "p.id = ?", [id.0])
 }
 
 /// By the first number of the key, which tells it from all others.
@@ -31,12 +29,11 @@ pub(super) fn find(connection: &Connection, mch_id: &MchId, key: &str) -> Result
 }
 
 pub(super) fn find_number(connection: &Connection, mch_id: &MchId, number: &BillNo) -> Result<Option<Payout>> {
-    one(
-        connection,
-        "p.id = (SELECT n.payout FROM number n JOIN merchant o ON o.id = n.merchant \
-         WHERE o.mch_id = ? AND n.number = ?)",
-        params![mch_id.as_str(), number.as_str()],
-    )
+    let Some(merchant) = known_merchant(connection, mch_id)? else { return Ok(None) };
+    match Numbers::of(connection, merchant)?.owner(number.as_str())? {
+        None => Ok(None),
+        Some(id) => payout(connection, PayoutId(id)),
+    }
 }
 
 pub(super) fn journal(connection: &Connection, id: PayoutId) -> Result<Vec<Entry>> {

@@ -7,6 +7,7 @@
 
 mod fault;
 mod look;
+mod numbers;
 mod plan;
 mod rows;
 mod schema;

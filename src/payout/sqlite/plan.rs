@@ -3,6 +3,7 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
 use super::fault::{Fault, Result, strange};
+use super::numbers::{self, Numbers};
 use super::rows;
 use super::totals::Shifts;
 use crate::clock::Timestamp;
@@ -81,15 +82,15 @@ pub(super) fn known_merchant(connection: &Connection, mch_id: &MchId) -> Result<
         .optional()?)
 }
 
-/// A merchant's numbers, each with its payout.
-struct Numbers<'c> {
+/// What is known under the keys of a campaign's merchant.
+struct Keys<'c> {
     merchant: i64,
     mch_id: MchId,
-    find: CachedStatement<'c>,
+    numbers: Numbers<'c>,
     payout: CachedStatement<'c>,
 }
 
-impl<'c> Numbers<'c> {
+impl<'c> Keys<'c> {
     fn of(connection: &'c Connection, campaign: CampaignId) -> Result<Self> {
         let (merchant, mch_id) = connection
             .prepare_cached(
@@ -101,15 +102,14 @@ impl<'c> Numbers<'c> {
         Ok(Self {
             merchant,
             mch_id: MchId::new(mch_id).map_err(|problem| strange("merchant", problem))?,
-            find: connection.prepare_cached("SELECT payout FROM number WHERE merchant = ? AND number = ?")?,
+            numbers: Numbers::of(connection, merchant)?,
             payout: connection.prepare_cached(&format!("{} WHERE p.id = ?", rows::PAYOUT))?,
         })
     }
 
     /// The payout of a key: the one that has the key's first number.
     fn known(&mut self, key: &str, number: &str) -> Result<Option<Payout>> {
-        let id = self.find.query_row(params![self.merchant, number], |row| row.get::<_, i64>(0)).optional()?;
-        let Some(id) = id else { return Ok(None) };
+        let Some(id) = self.numbers.owner(number)? else { return Ok(None) };
         let known = self.payout.query_and_then([id], rows::payout)?.next().transpose()?;
         let known = known.ok_or_else(|| strange("number", number))?;
         if known.key == key {
@@ -128,31 +128,21 @@ fn count(comparison: &mut Comparison, index: usize, known: &Payout, given: &NewP
 }
 
 pub(super) fn compare(connection: &Connection, campaign: CampaignId, payouts: &[NewPayout]) -> Result<Comparison> {
-    let mut numbers = Numbers::of(connection, campaign)?;
+    let mut keys = Keys::of(connection, campaign)?;
     let mut comparison = Comparison::default();
-    let any: bool = connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM number WHERE merchant = ?)")?
-        .query_row([numbers.merchant], |row| row.get(0))?;
-    if !any {
+    if !numbers::any(connection, keys.merchant)? {
         comparison.new = u64::try_from(payouts.len()).unwrap_or(u64::MAX);
         return Ok(comparison);
     }
     for (index, given) in payouts.iter().enumerate() {
-        let number = given.number(&numbers.mch_id)?;
-        match numbers.known(&given.key, number.as_str())? {
+        let number = given.number(&keys.mch_id)?;
+        match keys.known(&given.key, number.as_str())? {
             None => comparison.new += 1,
             Some(known) => count(&mut comparison, index, &known, given),
         }
     }
     Ok(comparison)
 }
-
-const INSERT: &str = "INSERT INTO payout (id, campaign, key, openid, amount, texts, number, phase, action, due_at) \
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-
-/// Changes no row where the limit is reached.
-const ADMIT: &str = "INSERT INTO admitted (campaign, openid, count) SELECT ?1, ?2, 1 WHERE ?3 > 0 \
-     ON CONFLICT (campaign, openid) DO UPDATE SET count = count + 1 WHERE count < ?3";
 
 pub(super) fn add(
     connection: &Connection,
@@ -168,6 +158,13 @@ pub(super) fn add(
     connection.prepare_cached("RELEASE addition")?.execute([])?;
     Ok(comparison)
 }
+
+/// Changes no row where the limit is reached.
+const ADMIT: &str = "INSERT INTO admitted (campaign, openid, count) SELECT ?1, ?2, 1 WHERE ?3 > 0 \
+     ON CONFLICT (campaign, openid) DO UPDATE SET count = count + 1 WHERE count < ?3";
+
+const INSERT: &str = "INSERT INTO payout (id, campaign, key, openid, amount, texts, number, phase, action, due_at) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 pub(super) fn admit(
     connection: &Connection,
@@ -195,22 +192,20 @@ pub(super) fn admit(
 }
 
 fn insert(connection: &Connection, campaign: CampaignId, payouts: &[NewPayout], now: Timestamp) -> Result<Comparison> {
-    let mut numbers = Numbers::of(connection, campaign)?;
+    let mut keys = Keys::of(connection, campaign)?;
     let mut comparison = Comparison::default();
     let mut shifts = Shifts::default();
-    let mut take = connection
-        .prepare_cached("INSERT INTO number (merchant, number, payout) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")?;
     let mut store = connection.prepare_cached(INSERT)?;
-    let mut next: i64 =
+    let first: i64 =
         connection.prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM payout")?.query_row([], |row| row.get(0))?;
+    let mut next = first;
     let standing = Standing::planned(now);
     let (action, due_at) = standing.next.map(|next| (next.action.as_str(), next.at.unix_millis())).unzip();
     for (index, given) in payouts.iter().enumerate() {
-        let number = given.number(&numbers.mch_id)?;
-        // One walk down the index both looks for the number and takes it.
-        if take.execute(params![numbers.merchant, number.as_str(), next])? == 0 {
-            // It is there, so the payout is.
-            if let Some(known) = numbers.known(&given.key, number.as_str())? {
+        let number = given.number(&keys.mch_id)?;
+        if !keys.numbers.take(number.as_str(), next)? {
+            // Somebody has it, so there is a payout.
+            if let Some(known) = keys.known(&given.key, number.as_str())? {
                 count(&mut comparison, index, &known, given);
             }
             continue;
@@ -232,5 +227,6 @@ fn insert(connection: &Connection, campaign: CampaignId, payouts: &[NewPayout], 
         next += 1;
     }
     shifts.write(connection)?;
+    numbers::merge(connection, first, next)?;
     Ok(comparison)
 }

@@ -60,7 +60,7 @@ fn settle(connection: &mut Connection, version: usize) -> Result<()> {
     // In KiB.
     connection.pragma_update(None, "cache_size", -32_768)?;
     // In pages: few checkpoints while a million payouts are planned.
-    connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 16_000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     if version < MIGRATIONS.len() {

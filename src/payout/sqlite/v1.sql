@@ -23,8 +23,7 @@ CREATE TABLE campaign (
 ) STRICT;
 
 -- The business key is unique within its merchant because its first number is
--- computed from it, and numbers are unique: one index in random order does for
--- both, which is what makes planning a million payouts quick.
+-- computed from it, and numbers are unique.
 CREATE TABLE payout (
     id            INTEGER PRIMARY KEY,
     campaign      INTEGER NOT NULL REFERENCES campaign,
@@ -59,8 +58,17 @@ CREATE INDEX payout_due ON payout (campaign, action, due_at) WHERE due_at IS NOT
 CREATE INDEX payout_person ON payout (campaign, phase) WHERE phase = 'held' OR phase = 'refused';
 CREATE INDEX payout_alarmed ON payout (campaign) WHERE alarmed = 1;
 
--- All numbers that payouts have and had.
+-- All numbers that payouts have and had. They come in random order, which
+-- would write most pages of a large index again for each batch; so they gather
+-- in the small table, and 65536 at a time go on in order to the large one. A
+-- number is in one of them at most.
 CREATE TABLE number (
+    merchant INTEGER NOT NULL,
+    number   TEXT    NOT NULL,
+    payout   INTEGER NOT NULL,
+    PRIMARY KEY (merchant, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE recent_number (
     merchant INTEGER NOT NULL,
     number   TEXT    NOT NULL,
     payout   INTEGER NOT NULL,

@@ -3,6 +3,7 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
 use super::fault::{Fault, Result, strange};
+use super::numbers::Numbers;
 use super::plan::{known_merchant, merchant};
 use super::rows;
 use super::totals::Shifts;
@@ -160,15 +161,11 @@ fn reserve_day(connection: &Connection, payout: &Payout, limits: &Count) -> Resu
 
 fn take_number(connection: &Connection, payout: &Payout, number: &str) -> Result<()> {
     let merchant = merchant(connection, &payout.mch_id)?;
-    let taken = connection
-        .prepare_cached("INSERT INTO number (merchant, number, payout) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")?
-        .execute(params![merchant, number, payout.id.0])?;
-    if taken == 1 {
+    let mut numbers = Numbers::of(connection, merchant)?;
+    if numbers.take(number, payout.id.0)? {
         return Ok(());
     }
-    let owner: i64 = connection
-        .prepare_cached("SELECT payout FROM number WHERE merchant = ? AND number = ?")?
-        .query_row(params![merchant, number], |row| row.get(0))?;
+    let owner = numbers.owner(number)?.unwrap_or_default();
     if owner == payout.id.0 {
         return Ok(());
     }
