@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::number;
 use super::state::{Phase, Standing};
 use crate::clock::{Day, Timestamp};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{AppId, BillNo, MchId, OpenId};
 use crate::money::Fen;
 use crate::redpack::{Extra, Packet, Scene};
@@ -122,6 +122,26 @@ impl Campaign {
     pub fn new(id: CampaignId, new: NewCampaign, created: Timestamp) -> Self {
         let NewCampaign { name, mch_id, app_id, template } = new;
         Self { id, name, mch_id, app_id, template, created, ready: None, digest: None }
+    }
+
+    /// Whether it is the campaign that is to be planned: a campaign is one thing
+    /// for life, and its packets say the same at each attempt.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) names the first field that differs.
+    pub fn matches(&self, new: &NewCampaign) -> Result<()> {
+        let field = if self.app_id != new.app_id {
+            "app_id".to_owned()
+        } else if self.template != new.template {
+            let fields = |template| serde_json::to_value(template).unwrap_or_default();
+            let (old, new) = (fields(&self.template), fields(&new.template));
+            let names =
+                [&old, &new].into_iter().filter_map(|fields| fields.as_object()).flat_map(|fields| fields.keys());
+            names.into_iter().find(|name| old.get(*name) != new.get(*name)).map_or("template", |name| name).to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(Error::invalid(field, format!("the campaign {:?} is known with another one", self.name)))
     }
 }
 

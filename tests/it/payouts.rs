@@ -2,6 +2,7 @@
 
 mod conformance;
 mod dispatch;
+mod flaky;
 mod model;
 mod partitions;
 mod plan;

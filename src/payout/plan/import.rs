@@ -5,9 +5,9 @@ use super::rows::Rows;
 use super::seal::{BATCH, Mark, Seal};
 use super::{Plan, Stage};
 use crate::clock::Timestamp;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::payout::ledger::{Comparison, Conflict};
-use crate::payout::{Campaign, CampaignId, Ledger, NewCampaign, NewPayout};
+use crate::payout::{Campaign, CampaignId, Ledger, NewPayout};
 
 /// What a ledger knows of a plan, or knew before it was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Plan {
         let of_merchant = || campaigns.iter().filter(|known| known.mch_id == self.campaign().mch_id);
         let own = of_merchant().find(|known| known.name == self.campaign().name);
         if let Some(known) = own {
-            same_campaign(known, self.campaign())?;
+            known.matches(self.campaign())?;
         }
         // Keys are the merchant's, so that any of its campaigns can be asked;
         // where there is none, no key is known.
@@ -106,22 +106,6 @@ impl Plan {
 
 fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-/// A campaign is one thing for life, and its packets say the same at each
-/// attempt. Named is the first field that differs, as the ledger would name it.
-fn same_campaign(known: &Campaign, new: &NewCampaign) -> Result<()> {
-    let field = if known.app_id != new.app_id {
-        "app_id".to_owned()
-    } else if known.template != new.template {
-        let fields = |template| serde_json::to_value(template).unwrap_or_default();
-        let (old, new) = (fields(&known.template), fields(&new.template));
-        let names = [&old, &new].into_iter().filter_map(|fields| fields.as_object()).flat_map(|fields| fields.keys());
-        names.into_iter().find(|name| old.get(*name) != new.get(*name)).map_or("template", |name| name).to_owned()
-    } else {
-        return Ok(());
-    };
-    Err(Error::invalid(field, format!("the campaign {} is known with another one", excerpt(&new.name))))
 }
 
 /// What the comparisons of batches add up to.

@@ -47,9 +47,7 @@ impl Postgres {
         let select = concat!("SELECT ", rows::campaign_columns!(), " FROM campaign WHERE mch_id = $1 AND name = $2");
         let found = session.query(select, &[&mch_id, &new.name]).await?;
         let known = found.first().map(rows::campaign).transpose()?.ok_or_else(|| unknown("name"))?;
-        if let Some(field) = difference(&known, new) {
-            return Err(Error::invalid(field, "the known campaign of this name has another one").into());
-        }
+        known.matches(new)?;
         Ok(known)
     }
 
@@ -201,23 +199,6 @@ fn compared(
         }
     }
     Ok((comparison, new))
-}
-
-/// The first field in which a known campaign differs, as JSON names it.
-fn difference(known: &Campaign, new: &NewCampaign) -> Option<String> {
-    if known.app_id != new.app_id {
-        return Some("app_id".to_owned());
-    }
-    if known.template == new.template {
-        return None;
-    }
-    let fields = |template| match serde_json::to_value(template) {
-        Ok(serde_json::Value::Object(fields)) => fields,
-        _ => serde_json::Map::new(),
-    };
-    let (old, other) = (fields(&known.template), fields(&new.template));
-    let differs = |name: &&String| old.get(*name) != other.get(*name);
-    Some(old.keys().chain(other.keys()).find(differs).cloned().unwrap_or_else(|| "template".to_owned()))
 }
 
 fn keys(payouts: &[NewPayout]) -> Result<Vec<&str>, Error> {

@@ -10,19 +10,14 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::ids::MchId;
 use crate::payout::ledger::{Admission, Comparison, Conflict};
-use crate::payout::record::{Campaign, CampaignId, NewCampaign, NewPayout, Payout, Template};
+use crate::payout::record::{Campaign, CampaignId, NewCampaign, NewPayout, Payout};
 use crate::payout::state::Standing;
 
 pub(super) fn campaign(connection: &Connection, new: &NewCampaign, now: Timestamp) -> Result<Campaign> {
     let merchant = merchant(connection, &new.mch_id)?;
     if let Some(known) = named(connection, merchant, &new.name)? {
-        return match difference(&known, new)? {
-            None => Ok(known),
-            Some(field) => Err(Fault::Refused(Error::invalid(
-                field,
-                format_args!("the campaign {:?} is known with another one", new.name),
-            ))),
-        };
+        known.matches(new).map_err(Fault::Refused)?;
+        return Ok(known);
     }
     let template = serde_json::to_string(&new.template).map_err(|problem| strange("template", problem))?;
     connection
@@ -51,19 +46,6 @@ fn named(connection: &Connection, merchant: i64, name: &str) -> Result<Option<Ca
         .query_and_then(params![merchant, name], rows::campaign)?
         .next()
         .transpose()
-}
-
-/// The first field in which a known campaign differs.
-fn difference(known: &Campaign, new: &NewCampaign) -> Result<Option<String>> {
-    if known.app_id != new.app_id {
-        return Ok(Some("app_id".to_owned()));
-    }
-    let fields = |template: &Template| match serde_json::to_value(template) {
-        Ok(serde_json::Value::Object(fields)) => Ok(fields),
-        _ => Err(strange("template", "not an object")),
-    };
-    let (old, other) = (fields(&known.template)?, fields(&new.template)?);
-    Ok(old.keys().chain(other.keys()).find(|name| old.get(*name) != other.get(*name)).cloned())
 }
 
 /// The file's number of a merchant, which is made if there is none yet.

@@ -18,6 +18,7 @@ use hongbao::payout::{CampaignId, Dispatcher, NewPayout, Payout, Sqlite};
 use hongbao::sandbox::{Fault, FaultRule, Sandbox, When};
 use hongbao::{Delivered, Failed, Fen, Post, Transport};
 
+use super::flaky::Flaky;
 use super::stage::{Stage, gift, payee};
 
 /// SplitMix64: small, and the same everywhere.
@@ -97,7 +98,10 @@ struct World {
     campaigns: Vec<CampaignId>,
     keys: Vec<String>,
     workers: Vec<Dispatcher>,
+    /// What the workers see of the ledger.
+    flaky: Arc<Flaky>,
     crashes: u64,
+    outages: u64,
     trace: u64,
 }
 
@@ -107,6 +111,7 @@ pub struct Told {
     pub payouts: u64,
     pub calls: u64,
     pub crashes: u64,
+    pub outages: u64,
     pub trace: u64,
 }
 
@@ -116,7 +121,7 @@ pub async fn run(seed: u64, payouts: u64) -> Told {
     world.calm().await;
     world.judge().await;
     let calls = world.workers.iter().map(|worker| worker.stats().sends + worker.stats().queries).sum();
-    Told { payouts: world.keys.len() as u64, calls, crashes: world.crashes, trace: world.trace }
+    Told { payouts: world.keys.len() as u64, calls, crashes: world.crashes, outages: world.outages, trace: world.trace }
 }
 
 impl World {
@@ -150,7 +155,10 @@ impl World {
             keys.extend(gifts.iter().map(|gift| gift.key.clone()));
             campaigns.push(stage.plan(name, &gifts).await);
         }
-        let mut world = Self { seed, dice, stage, campaigns, keys, workers: vec![], crashes: 0, trace: 0 };
+        let chance = [u64::MAX, 100, 30][dice.below(3) as usize];
+        let flaky = Flaky::over(Arc::clone(&stage.ledger), Dice::new(dice.next()), chance);
+        let mut world =
+            Self { seed, dice, stage, campaigns, keys, workers: vec![], flaky, crashes: 0, outages: 0, trace: 0 };
         let workers = 1 + world.dice.below(3);
         for _ in 0..workers {
             let worker = world.worker();
@@ -163,7 +171,7 @@ impl World {
     fn worker(&mut self) -> Dispatcher {
         let dice = Mutex::new(Dice::new(self.dice.next()));
         let transport = Arc::new(Slow { inner: self.stage.sandbox.transport(), dice });
-        self.stage.dispatcher_over(transport, &self.stage.entity)
+        self.stage.dispatcher_on(self.flaky.clone(), transport, &self.stage.entity)
     }
 
     fn bad_luck(&mut self) {
@@ -223,12 +231,12 @@ impl World {
         let killed = if self.workers.len() > 1 && self.dice.one_in(2) {
             let second = (first + 1) % self.workers.len();
             let (one, two) = tokio::join!(biased; pass, self.workers[second].pass());
-            two.unwrap();
+            self.outages += u64::from(two.is_err()) + u64::from(matches!(one, Some(Err(_))));
             one.is_none()
         } else {
             match pass.await {
                 Some(done) => {
-                    done.unwrap();
+                    self.outages += u64::from(done.is_err());
                     false
                 }
                 None => true,
@@ -296,6 +304,7 @@ impl World {
     /// to an end.
     async fn calm(&mut self) {
         self.stage.sandbox.clear_faults().unwrap();
+        self.flaky.calm_down();
         self.stage.sandbox.top_up(&self.stage.entity.mch_id, Fen::new(100_000_000)).unwrap();
         for number in 0..4 {
             self.stage.sandbox.set_user(payee(number).as_str(), &self.stage.entity.app_id, false).unwrap();
@@ -385,7 +394,7 @@ fn simulation_pays_everybody_at_most_once_and_ends() {
         None => (0..number("HONGBAO_SIMULATION_SEEDS").unwrap_or(200)).collect(),
     };
     let started = std::time::Instant::now();
-    let (mut payouts, mut calls, mut crashes) = (0, 0, 0);
+    let (mut payouts, mut calls, mut crashes, mut outages) = (0, 0, 0, 0);
     let told: Vec<Told> = std::thread::scope(|scope| {
         let halves = seeds.chunks(seeds.len().div_ceil(2));
         let threads: Vec<_> = halves
@@ -397,9 +406,15 @@ fn simulation_pays_everybody_at_most_once_and_ends() {
         payouts += told.payouts;
         calls += told.calls;
         crashes += told.crashes;
+        outages += told.outages;
     }
-    println!("{} seeds, {payouts} payouts, {calls} calls, {crashes} crashes in {:?}", told.len(), started.elapsed());
-    assert!(told.len() < 100 || crashes > told.len() as u64, "only {crashes} crashes: the storm is a breeze");
+    println!(
+        "{} seeds, {payouts} payouts, {calls} calls, {crashes} crashes, {outages} outages of the ledger in {:?}",
+        told.len(),
+        started.elapsed()
+    );
+    let enough = |count: u64| told.len() < 100 || count > told.len() as u64;
+    assert!(enough(crashes) && enough(outages), "{crashes} crashes, {outages} outages: the storm is a breeze");
 }
 
 #[test]
