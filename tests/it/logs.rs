@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::{cashier, fake, flow, notices, payments, served};
+use crate::{cashier, fake, flow, notices, payments, payouts, postgres, served};
 
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -57,15 +57,28 @@ fn whole_suites_leave_no_key_behind() {
     notices::strict::strangers_write_no_lines_into_the_log();
     cashier::what_stays_open_is_reversed_at_the_deadline();
 
+    payouts::dispatch::every_kind_of_fault_still_pays_once();
+    payouts::dispatch::a_wrong_key_stops_the_merchant_until_a_person_releases_it();
+    payouts::postgres::the_same_ledger_works_again_after_the_server_was_restarted();
+    payouts::postgres::the_password_is_never_shown();
+
     let log = String::from_utf8_lossy(&captured.0.lock().unwrap()).into_owned();
-    for expected in ["call accepted", "call failed", "SYSTEMERROR", "notification refused", "payment by code reversed"]
-    {
+    for expected in [
+        "call accepted",
+        "call failed",
+        "SYSTEMERROR",
+        "notification refused",
+        "payment by code reversed",
+        "the merchant is stopped",
+    ] {
         assert!(log.contains(expected), "the log is not what it should be without {expected:?}");
     }
     // Each key of a sandbox begins with the same mark; the others stand in the
     // tests that were run. Of a message, errors quote names and no contents.
     let marks = ["HongbaoSandbox", "0123456789abcdef0123456789abcdef", "TestKey0", "PRIVATE KEY", "<sign><!"];
-    for secret in marks.into_iter().chain([fake::KEY, notices::OTHER_KEY]) {
+    for secret in
+        marks.into_iter().chain([fake::KEY, notices::OTHER_KEY, postgres::PASSWORD, postgres::ESCAPED_PASSWORD])
+    {
         let line = log.lines().find(|line| line.contains(secret));
         assert_eq!(line, None, "{secret} is in the log");
     }

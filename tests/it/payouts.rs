@@ -1,12 +1,12 @@
 //! Durable payouts: the machine, the ledgers, and what drives them.
 
 mod conformance;
-mod dispatch;
+pub mod dispatch;
 mod flaky;
 mod model;
 mod partitions;
 mod plan;
-mod postgres;
+pub mod postgres;
 mod report;
 pub mod simulation;
 mod spend;

@@ -47,7 +47,7 @@ async fn each_payee_is_paid_once_and_followed_to_the_end() {
 }
 
 #[tokio::test]
-async fn every_kind_of_fault_still_pays_once() {
+pub async fn every_kind_of_fault_still_pays_once() {
     for fault in [
         Fault::SystemErrorBefore,
         Fault::SystemErrorAfter,
@@ -153,7 +153,7 @@ async fn a_merchants_day_is_kept_too() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_stops_the_merchant_until_a_person_releases_it() {
+pub async fn a_wrong_key_stops_the_merchant_until_a_person_releases_it() {
     let stage = Stage::new();
     let campaign = stage.plan("mixed", &gifts(30)).await;
     let mut wrong = stage.entity.clone();

@@ -253,7 +253,7 @@ async fn a_unix_socket_serves_too() {
 }
 
 #[tokio::test]
-async fn the_password_is_never_shown() {
+pub async fn the_password_is_never_shown() {
     let good = server().url();
     let mut shown = vec![format!("{:?}", Postgres::connect(&good).await.unwrap())];
     let wrong = "an0ther-Passw0rd";
@@ -329,7 +329,7 @@ async fn a_role_that_may_not_make_schemas_may_use_one() {
 }
 
 #[tokio::test]
-async fn the_same_ledger_works_again_after_the_server_was_restarted() {
+pub async fn the_same_ledger_works_again_after_the_server_was_restarted() {
     let server = Server::start();
     let ledger = Postgres::connect(&server.url()).await.unwrap();
     let campaign = planned(&ledger, 40).await;
