@@ -3,6 +3,7 @@
 mod conformance;
 pub mod dispatch;
 mod flaky;
+mod dispatch;
 mod model;
 mod partitions;
 mod plan;
@@ -10,5 +11,6 @@ pub mod postgres;
 mod report;
 pub mod simulation;
 mod spend;
+mod sqlite;
 mod stage;
 mod told;

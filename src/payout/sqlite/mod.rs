@@ -11,6 +11,8 @@ mod numbers;
 mod plan;
 mod rows;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod totals;
 mod work;
 mod worker;

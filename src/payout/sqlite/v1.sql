@@ -126,6 +126,9 @@ CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal
 BEGIN SELECT RAISE (ABORT, 'the journal only grows'); END;
 CREATE TRIGGER journal_no_delete BEFORE DELETE ON journal
 BEGIN SELECT RAISE (ABORT, 'the journal only grows'); END;
+-- REPLACE deletes without the trigger above.
+CREATE TRIGGER journal_no_replace BEFORE INSERT ON journal WHEN EXISTS (SELECT 1 FROM journal WHERE id = NEW.id)
+BEGIN SELECT RAISE (ABORT, 'the journal only grows'); END;
 CREATE TRIGGER number_no_update BEFORE UPDATE ON number
 BEGIN SELECT RAISE (ABORT, 'a number is given once'); END;
 CREATE TRIGGER number_no_delete BEFORE DELETE ON number

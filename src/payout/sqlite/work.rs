@@ -15,13 +15,23 @@ use crate::payout::ledger::{Change, Claim, Count, Due, Recorded, Slots};
 use crate::payout::record::{CampaignId, Entry, Payout, PayoutId, Version};
 use crate::payout::state::{Action, Gate, Next};
 
+// Each of these walks along the index of what is due, from its beginning.
+
+pub(super) const DUE: &str = "SELECT m.mch_id, c.id, a.action FROM campaign c JOIN merchant m ON m.id = c.merchant, \
+     (SELECT 'send' AS action UNION ALL SELECT 'query') a WHERE c.ready IS NOT NULL AND EXISTS \
+     (SELECT 1 FROM payout p WHERE p.campaign = c.id AND p.action = a.action AND p.due_at <= ?) ORDER BY c.id";
+
+pub(super) const NEXT_DUE: &str = "SELECT min(first) FROM (SELECT (SELECT min(p.due_at) FROM payout p \
+     WHERE p.campaign = c.id AND p.action = a.action AND p.due_at IS NOT NULL) AS first FROM campaign c, \
+     (SELECT 'send' AS action UNION ALL SELECT 'query') a WHERE c.ready IS NOT NULL)";
+
+/// Behind [`rows::PAYOUT`].
+pub(super) const CLAIMED: &str = "WHERE p.campaign = ? AND p.action = ? AND p.due_at <= ? \
+     AND c.ready IS NOT NULL ORDER BY p.due_at, p.id LIMIT ?";
+
 pub(super) fn due(connection: &Connection, now: Timestamp) -> Result<Vec<Due>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT m.mch_id, c.id, a.action FROM campaign c JOIN merchant m ON m.id = c.merchant, \
-         (SELECT 'send' AS action UNION ALL SELECT 'query') a WHERE c.ready IS NOT NULL AND EXISTS \
-         (SELECT 1 FROM payout p WHERE p.campaign = c.id AND p.action = a.action AND p.due_at <= ?) ORDER BY c.id",
-    )?;
-    statement
+    connection
+        .prepare_cached(DUE)?
         .query_and_then([now.unix_millis()], |row| {
             let mch_id: String = row.get(0)?;
             let action: String = row.get(2)?;
@@ -35,20 +45,12 @@ pub(super) fn due(connection: &Connection, now: Timestamp) -> Result<Vec<Due>> {
 }
 
 pub(super) fn next_due(connection: &Connection) -> Result<Option<Timestamp>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT min(first) FROM (SELECT (SELECT min(p.due_at) FROM payout p WHERE p.campaign = c.id \
-         AND p.action = a.action AND p.due_at IS NOT NULL) AS first FROM campaign c, \
-         (SELECT 'send' AS action UNION ALL SELECT 'query') a WHERE c.ready IS NOT NULL)",
-    )?;
+    let mut statement = connection.prepare_cached(NEXT_DUE)?;
     Ok(statement.query_row([], |row| row.get::<_, Option<i64>>(0))?.map(Timestamp::from_unix_millis))
 }
 
 pub(super) fn claim(connection: &Connection, claim: &Claim) -> Result<Vec<Payout>> {
-    let mut find = connection.prepare_cached(&format!(
-        "{} WHERE p.campaign = ? AND p.action = ? AND p.due_at <= ? AND c.ready IS NOT NULL \
-         ORDER BY p.due_at, p.id LIMIT ?",
-        rows::PAYOUT
-    ))?;
+    let mut find = connection.prepare_cached(&format!("{} {CLAIMED}", rows::PAYOUT))?;
     let limit = i64::try_from(claim.limit).unwrap_or(i64::MAX);
     let found = find.query_and_then(
         params![claim.campaign.0, claim.action.as_str(), claim.now.unix_millis(), limit],
