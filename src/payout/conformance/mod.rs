@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+mod admitting;
 mod changes;
 mod claims;
 mod limits;
@@ -140,6 +141,9 @@ checks! {
         large_batches_are_stored_whole,
         odd_texts_survive,
         the_same_payouts_planned_at_once_are_stored_once;
+    admitting:
+        a_payees_admissions_are_limited,
+        admissions_at_once_never_pass_the_limit;
     claims:
         nothing_is_handed_out_before_its_campaign_is_ready,
         nothing_is_handed_out_before_it_is_due,

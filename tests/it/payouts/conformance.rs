@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hongbao::clock::Timestamp;
-use hongbao::payout::ledger::{Change, Claim, Comparison, Due, Filter, Recorded, Slots, Total};
+use hongbao::payout::ledger::{Admission, Change, Claim, Comparison, Due, Filter, Recorded, Slots, Total};
 use hongbao::payout::state::Gate;
 use hongbao::payout::{
     Campaign, CampaignId, Entry, Ledger, NewCampaign, NewPayout, Payout, PayoutId, Sqlite, Version, conformance,
@@ -63,6 +63,8 @@ async fn ledgers_with_flaws_do_not_pass() {
         (Flaw::LosesNotes, "every_field_of_a_standing_survives"),
         (Flaw::IgnoresReady, "nothing_is_handed_out_before_its_campaign_is_ready"),
         (Flaw::JournalBackwards, "the_journal_keeps_its_order"),
+        (Flaw::AdmitsAll, "a_payees_admissions_are_limited"),
+        (Flaw::AdmitsAll, "admissions_at_once_never_pass_the_limit"),
     ] {
         let what = format!("{flaw:?}");
         let fresh = async || {
@@ -93,6 +95,7 @@ enum Flaw {
     LosesNotes,
     IgnoresReady,
     JournalBackwards,
+    AdmitsAll,
 }
 
 impl std::fmt::Debug for Flaw {
@@ -111,6 +114,7 @@ impl std::fmt::Debug for Flaw {
             Self::LosesNotes => "LosesNotes",
             Self::IgnoresReady => "IgnoresReady",
             Self::JournalBackwards => "JournalBackwards",
+            Self::AdmitsAll => "AdmitsAll",
         })
     }
 }
@@ -166,6 +170,11 @@ impl Ledger for Spoilt {
             }
         }
         Ok(added)
+    }
+
+    async fn admit(&self, campaign: CampaignId, payout: &NewPayout, most: u32, now: Timestamp) -> Result<Admission> {
+        let most = if matches!(self.flaw, Flaw::AdmitsAll) { u32::MAX } else { most };
+        self.ledger().admit(campaign, payout, most, now).await
     }
 
     async fn due(&self, now: Timestamp) -> Result<Vec<Due>> {
