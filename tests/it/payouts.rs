@@ -2,8 +2,8 @@
 
 mod conformance;
 pub mod dispatch;
-mod flaky;
 mod dispatch;
+mod flaky;
 mod model;
 mod partitions;
 mod plan;
