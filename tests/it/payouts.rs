@@ -2,7 +2,6 @@
 
 mod conformance;
 pub mod dispatch;
-mod dispatch;
 mod flaky;
 mod model;
 mod partitions;
