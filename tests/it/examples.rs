@@ -29,6 +29,7 @@ examples! {
     quick_start = "../../examples/quick_start.rs",
     red_packet = "../../examples/red_packet.rs",
     sandbox_test = "../../examples/sandbox_test.rs",
+    payout_service = "../../examples/payout_service.rs",
     spend_and_get = "../../examples/spend_and_get.rs",
     two_merchants = "../../examples/two_merchants.rs",
 }
