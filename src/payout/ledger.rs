@@ -263,15 +263,22 @@ pub struct Slots {
     pub spacing: i64,
 }
 
+/// How far ahead a moment can be reserved: a minute, in microseconds.
+pub(super) const FURTHEST: i64 = 60_000_000;
+
 impl Slots {
     /// Takes `calls` moments from a merchant whose next free one is `free`
     /// (microseconds of Unix time): the moments, and the next free one then.
     #[must_use]
     pub fn take(free: i64, calls: u32, per_second: u32, now: Timestamp) -> (Self, i64) {
         let per_second = i64::from(per_second.max(1));
-        // Rounded up: never more than were granted.
-        let spacing = (1_000_000 + per_second - 1) / per_second;
-        let first = free.max(now.unix_millis().saturating_mul(1000));
+        // Calls do not arrive as evenly as they leave, and a second in which one
+        // too many arrives refuses it: a twenty-fifth of the rate is left unused.
+        let spacing = (1_040_000 + per_second - 1) / per_second;
+        let now = now.unix_millis().saturating_mul(1000);
+        // Nobody reserves that far ahead: a clock was set back, and those who
+        // believed it would sleep until it is there again.
+        let first = if free > now.saturating_add(FURTHEST) { now } else { free.max(now) };
         (Self { first, spacing }, first.saturating_add(spacing.saturating_mul(i64::from(calls))))
     }
 
@@ -348,13 +355,16 @@ mod tests {
     fn slots_follow_each_other() {
         let now = Timestamp::from_unix_millis(1_000);
         let (first, free) = Slots::take(0, 3, 30, now);
-        assert_eq!((first.first, first.spacing), (1_000_000, 33_334));
-        assert_eq!(free, 1_100_002);
+        assert_eq!((first.first, first.spacing), (1_000_000, 34_667));
+        assert_eq!(free, 1_104_001);
         let (second, _) = Slots::take(free, 1, 30, now);
-        assert_eq!(second.wait(0, now), Duration::from_micros(100_002));
+        assert_eq!(second.wait(0, now), Duration::from_micros(104_001));
         assert_eq!(second.wait(0, Timestamp::from_unix_millis(5_000)), Duration::ZERO);
         // A merchant that was idle saves nothing up.
         let (late, _) = Slots::take(free, 1, 30, Timestamp::from_unix_millis(9_000));
         assert_eq!(late.first, 9_000_000);
+        // A clock that ran ahead by an hour and was set back.
+        let (back, _) = Slots::take(3_600_000_000, 1, 30, now);
+        assert_eq!(back.first, 1_000_000);
     }
 }

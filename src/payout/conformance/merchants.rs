@@ -15,15 +15,18 @@ fn micros(at: crate::clock::Timestamp) -> i64 {
 pub(super) async fn moments_for_calls_follow_each_other(ledger: Arc<dyn Ledger>) -> Checked {
     let mch_id = mch_id()?;
     let first = ledger.reserve(&mch_id, 3, 10, NOON).await?;
-    same("the first moments", first, Slots { first: micros(NOON), spacing: 100_000 })?;
+    same("the first moments", first, Slots { first: micros(NOON), spacing: 104_000 })?;
     let second = ledger.reserve(&mch_id, 1, 10, NOON).await?;
-    same("the moment after them", second.first, micros(NOON) + 300_000)?;
+    same("the moment after them", second.first, micros(NOON) + 312_000)?;
     let third = ledger.reserve(&mch_id, 2, 30, NOON).await?;
-    same("another rate", third, Slots { first: micros(NOON) + 400_000, spacing: 33_334 })?;
-    let later = ledger.reserve(&mch_id, 1, 10, at(60)).await?;
-    same("after a pause, which saves nothing up", later.first, micros(at(60)))?;
+    same("another rate", third, Slots { first: micros(NOON) + 416_000, spacing: 34_667 })?;
+    let later = ledger.reserve(&mch_id, 1, 10, at(30)).await?;
+    same("after a pause, which saves nothing up", later.first, micros(at(30)))?;
     let back = ledger.reserve(&mch_id, 1, 10, NOON).await?;
-    same("when a clock is set back", back.first, micros(at(60)) + 100_000)?;
+    same("when a clock is set back a little", back.first, micros(at(30)) + 104_000)?;
+    ledger.reserve(&mch_id, 1, 10, at(3600)).await?;
+    let far_back = ledger.reserve(&mch_id, 1, 10, NOON).await?;
+    same("when a clock is set back by an hour, for which nobody waits", far_back.first, micros(NOON))?;
     let other = ledger.reserve(&other_mch_id()?, 1, 10, NOON).await?;
     same("another merchant's", other.first, micros(NOON))
 }

@@ -7,13 +7,15 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::ids::MchId;
 use crate::payout::Version;
-use crate::payout::ledger::Slots;
+use crate::payout::ledger::{FURTHEST, Slots};
 use crate::payout::state::Gate;
 
 /// [`Slots::take`] with what the row has, without reading it first: all
-/// processes of the merchant wait for this row.
+/// processes of the merchant wait for this row. What lies further ahead than $4
+/// was left behind by a clock that was set back.
 const RESERVE: &str = "INSERT INTO merchant AS m (mch_id, next_slot) VALUES ($1, $2::bigint + $3::bigint)
-ON CONFLICT (mch_id) DO UPDATE SET next_slot = greatest(m.next_slot, $2) + $3
+ON CONFLICT (mch_id) DO UPDATE SET next_slot =
+    CASE WHEN m.next_slot > $4::bigint THEN $2 ELSE greatest(m.next_slot, $2) END + $3
 RETURNING next_slot - $3";
 
 const GATE: &str = "SELECT gate, gate_version FROM merchant WHERE mch_id = $1";
@@ -33,9 +35,10 @@ impl Postgres {
     ) -> Result<Slots, Failure> {
         let (idle, next) = Slots::take(i64::MIN, calls, per_second, now);
         let taken = next.saturating_sub(idle.first);
+        let furthest = idle.first.saturating_add(FURTHEST);
         let mut slot = self.pool.slot().await;
         let session = self.pool.session(&mut slot).await?;
-        let found = session.query(RESERVE, &[&mch_id.as_str(), &idle.first, &taken]).await?;
+        let found = session.query(RESERVE, &[&mch_id.as_str(), &idle.first, &taken, &furthest]).await?;
         let first = found.first().map_or(Ok(idle.first), |row| Columns::of(row).next())?;
         Ok(Slots { first, ..idle })
     }

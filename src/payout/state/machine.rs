@@ -140,7 +140,24 @@ impl Machine<'_> {
                 _ => self.send_again(self.pause()),
             },
         }
+        self.free_of_doubt();
         Ok(())
+    }
+
+    /// What was refused each time, for a cause that passes, waits as what was
+    /// never sent does: nobody has to wonder about it.
+    fn free_of_doubt(&mut self) {
+        let standing = &self.standing;
+        let sends = standing.next.is_some_and(|next| next.action == Action::Send);
+        if standing.phase == Phase::Sending && sends && !self.in_doubt() {
+            self.enter(Phase::Planned);
+        }
+    }
+
+    /// Whether something may have been paid under the number, or may be without
+    /// another attempt.
+    fn in_doubt(&self) -> bool {
+        self.standing.open > 0 || self.standing.stuck || self.standing.accepted.is_some()
     }
 
     fn refused(&mut self, code: &str, text: &str) {
@@ -289,7 +306,11 @@ impl Machine<'_> {
     fn deferred(&mut self, until: Timestamp) -> Result<(), NotPossible> {
         match (self.standing.phase, self.standing.next) {
             (Phase::Planned | Phase::Sending, Some(Next { action: Action::Send, .. })) => {
-                self.standing.next = Some(self.repeat_at(until));
+                let next = self.repeat_at(until);
+                if next.action == Action::Query {
+                    self.enter(Phase::Sending);
+                }
+                self.standing.next = Some(next);
                 Ok(())
             }
             _ => Err(NotPossible("it is not to be sent")),
@@ -318,14 +339,13 @@ impl Machine<'_> {
             (Phase::Refused, ..) => return Err(NotPossible("its number is dead: it needs a permit for another one")),
             _ => return Err(NotPossible("it is neither held nor refused")),
         }
-        let fresh = self.standing.attempts == 0;
-        let doubtful = self.standing.open > 0 || self.standing.stuck || self.standing.accepted.is_some();
+        let doubtful = self.in_doubt();
         if !doubtful {
             // Each attempt was refused: what a person corrected later than the
             // window lasts can still be sent.
             self.standing.first_attempt = self.standing.first_attempt.map(|_| self.now);
         }
-        self.enter(if fresh { Phase::Planned } else { Phase::Sending });
+        self.enter(if doubtful { Phase::Sending } else { Phase::Planned });
         self.standing.note = Some(reason.to_owned());
         let earliest = match self.standing.last_attempt {
             Some(last) => last.after(self.rules.pause(1)).max(self.now),

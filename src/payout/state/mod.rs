@@ -41,7 +41,8 @@ use crate::money::Fen;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Phase {
-    /// It has its number; nothing was sent under it.
+    /// It has its number, and nothing is open under it: it was not sent yet, or
+    /// each attempt was refused for a cause that passes.
     Planned,
     /// An attempt was begun; what became of it is not known yet.
     Sending,

@@ -126,7 +126,7 @@ fn what_concerns_the_merchant_leaves_the_payout_waiting() {
         let sending = after(&[(Event::Begin, 0)]);
         let step = take(&sending, &refused(code), at(0));
         assert_eq!(step.gate, Some(gate), "{code}");
-        assert_eq!((step.standing.phase, step.standing.open), (Phase::Sending, 0), "{code}");
+        assert_eq!((step.standing.phase, step.standing.open), (Phase::Planned, 0), "{code}");
         assert_eq!(step.standing.next.unwrap().action, Action::Send, "{code}");
     }
     let tomorrow = after(&[(Event::Begin, 0), (refused("SENDNUM_LIMIT"), 0)]);

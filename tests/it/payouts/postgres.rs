@@ -491,10 +491,10 @@ async fn a_rate_is_shared_by_all_processes() {
     }
     taken.sort_by_key(|slots| slots.first);
     for (place, slots) in (0_i64..).zip(&taken) {
-        assert_eq!((slots.first, slots.spacing), (at(0).unix_millis() * 1000 + place * 3 * 33_334, 33_334));
+        assert_eq!((slots.first, slots.spacing), (at(0).unix_millis() * 1000 + place * 3 * 34_667, 34_667));
     }
     // Waits are measured from there.
-    assert_eq!(taken[1].wait(0, at(0)), Duration::from_micros(100_002));
+    assert_eq!(taken[1].wait(0, at(0)), Duration::from_micros(104_001));
 }
 
 #[tokio::test]

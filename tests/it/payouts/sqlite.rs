@@ -89,7 +89,7 @@ async fn what_was_stored_is_there_when_the_file_is_opened_again() {
     let known = ledger.payout(claimed[0].id).await.unwrap().unwrap();
     assert_eq!(known.version, claimed[0].version);
     assert_eq!(ledger.journal(known.id).await.unwrap(), [entry]);
-    assert_eq!(ledger.reserve(&mch_id(), 1, 10, NOON).await.unwrap().first, 1_742_270_400_500_000);
+    assert_eq!(ledger.reserve(&mch_id(), 1, 10, NOON).await.unwrap().first, 1_742_270_400_520_000);
     assert_eq!(ledger.claim(&claim(id)).await.unwrap().len(), 7, "seven are claimed still");
 }
 

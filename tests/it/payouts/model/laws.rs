@@ -105,7 +105,7 @@ pub fn hold_in(world: &World) -> Vec<Broken> {
         broken.extend(ensure(!row.bills[present].is_paid() || finds_out(row), FOUND_OUT, || format!("{row:?}")).err());
         let bill = row.bills[present];
         let agrees = match (row.standing.phase, row.standing.proof) {
-            (Phase::Planned, _) => !bill.is_paid(),
+            (Phase::Planned, _) => !bill.is_paid() || row.by_copy,
             (Phase::Received, _) => bill == Bill::Received && row.standing.received == AMOUNT,
             (Phase::Returned, _) => bill == Bill::Returned && row.standing.returned == AMOUNT,
             (Phase::Refused, Some(Proof::Dead)) => bill == Bill::Failed,
@@ -129,7 +129,9 @@ fn finds_out(row: &Row) -> bool {
         Phase::Accepted | Phase::Sending => standing.next.is_some(),
         Phase::Received | Phase::Returned => true,
         Phase::Held => standing.next.is_some_and(|next| next.action == Action::Query) || is_with_a_person(standing),
-        // A copy of an attempt whose refusal is known: the next release finds it.
+        // A copy of an attempt whose refusal is known: the next attempt finds it,
+        Phase::Planned => row.by_copy && standing.next.is_some_and(|next| next.action == Action::Send),
+        // and where there is none by itself, the next release does.
         Phase::Refused => row.by_copy && standing.proof == Some(Proof::Refusals),
         _ => false,
     }
