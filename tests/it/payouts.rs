@@ -3,6 +3,7 @@
 mod conformance;
 pub mod dispatch;
 mod flaky;
+mod hostile;
 mod model;
 mod partitions;
 mod plan;

@@ -24,6 +24,7 @@ const STATEMENTS: usize = 128;
 
 /// Opens a file, or makes it, and brings it to the present version.
 pub(super) fn open(path: &Path) -> Result<Connection> {
+    make(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
@@ -47,6 +48,21 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     settle(&mut connection, version)?;
     Ok(connection)
 }
+
+/// Makes the file if there is none, for its owner alone: it says who got how
+/// much. SQLite gives the files beside it the same permissions.
+#[cfg(unix)]
+fn make(path: &Path) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    // SQLite does not take this name for a file's.
+    if path != Path::new(":memory:") {
+        // Where this fails, SQLite says better why.
+        let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    }
+}
+
+#[cfg(not(unix))]
+fn make(_: &Path) {}
 
 /// The same in memory.
 pub(super) fn in_memory() -> Result<Connection> {
