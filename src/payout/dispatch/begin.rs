@@ -37,9 +37,16 @@ impl Work {
                 }
             }
         }
-        let recorded = desk.ledger.record(&changes).await?;
+        let recorded = match desk.ledger.record(&changes).await {
+            Ok(recorded) => recorded,
+            Err(error) => {
+                // If it was recorded all the same, they have other versions by now.
+                self.unused.extend(begun.iter().map(|(payout, ..)| (payout.id, payout.version)));
+                return Err(error);
+            }
+        };
         let mut ready = Vec::with_capacity(begun.len());
-        let (mut payees_full, mut merchant_full) = (Vec::new(), Vec::new());
+        let (mut payees_full, mut merchant_full) = (Vec::new(), false);
         for ((mut payout, standing, sends), recorded) in begun.into_iter().zip(recorded) {
             match recorded {
                 Recorded::Done(version) => {
@@ -52,7 +59,10 @@ impl Work {
                 }
                 Recorded::Stale => super::count(&desk.counters.stale),
                 Recorded::PayeeFull => payees_full.push(payout),
-                Recorded::MerchantFull => merchant_full.push((payout.id, payout.version)),
+                Recorded::MerchantFull => {
+                    merchant_full = true;
+                    self.unused.push((payout.id, payout.version));
+                }
             }
         }
         if !ready.is_empty() {
@@ -65,8 +75,8 @@ impl Work {
             }
         }
         self.defer(payees_full, now).await?;
-        if !merchant_full.is_empty() {
-            desk.ledger.give_back(&merchant_full, now).await?;
+        self.give_back(now).await?;
+        if merchant_full {
             let reason = format!("{} yuan are paid out today", desk.rules.merchant_day);
             self.tell_gate(mch_id, &GateEvent::NextDay(reason), now).await?;
         }
@@ -125,8 +135,21 @@ impl Work {
                 });
             }
         }
-        if !changes.is_empty() {
-            desk.ledger.record(&changes).await?;
+        if !changes.is_empty()
+            && let Err(error) = desk.ledger.record(&changes).await
+        {
+            self.unused.extend(payouts.iter().map(|payout| (payout.id, payout.version)));
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Gives back what was claimed and could not be begun, so that nobody waits
+    /// for the end of its lease.
+    pub(super) async fn give_back(&mut self, now: Timestamp) -> Result<()> {
+        if !self.unused.is_empty() {
+            self.desk.ledger.give_back(&self.unused, now).await?;
+            self.unused.clear();
         }
         Ok(())
     }

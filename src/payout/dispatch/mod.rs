@@ -23,7 +23,7 @@ use call::{Done, Sending};
 use gates::Gates;
 
 use super::ledger::Ledger;
-use super::record::{Campaign, CampaignId};
+use super::record::{Campaign, CampaignId, PayoutId, Version};
 use super::rules::Rules;
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock, Timestamp};
@@ -277,6 +277,8 @@ struct Work {
     calls: JoinSet<Done>,
     sending: Sending,
     answers: Answers,
+    /// Claimed, and not to be begun: the ledger could not be used in between.
+    unused: Vec<(PayoutId, Version)>,
     failures: u32,
     /// Which campaign is asked first; turns, so that none is always last.
     turn: usize,
@@ -291,6 +293,7 @@ impl Work {
             calls: JoinSet::new(),
             sending: Sending::default(),
             answers: Answers::default(),
+            unused: Vec::new(),
             failures: 0,
             turn: 0,
         }
@@ -300,6 +303,7 @@ impl Work {
     async fn turn(&mut self, claim: bool) -> Result<Turn> {
         let mut busy = self.take_answers();
         self.record_answers().await?;
+        self.give_back(self.desk.now()).await?;
         // In batches, so that transactions are shared.
         let room = self.desk.in_flight - self.calls.len();
         if claim && (self.calls.is_empty() || room > self.desk.in_flight / 4) {
@@ -310,7 +314,7 @@ impl Work {
     }
 
     fn is_done(&self) -> bool {
-        self.calls.is_empty() && self.answers.is_empty()
+        self.calls.is_empty() && self.answers.is_empty() && self.unused.is_empty()
     }
 
     /// Takes what is there without waiting.
@@ -340,6 +344,9 @@ impl Work {
         }
         if let Err(error) = self.record_answers().await {
             tracing::error!(worker = %self.desk.worker, %error, "answers are not recorded; their packets will be repeated under their numbers");
+        }
+        if let Err(error) = self.give_back(self.desk.now()).await {
+            tracing::warn!(worker = %self.desk.worker, %error, "what was claimed is free again when its lease is over");
         }
     }
 

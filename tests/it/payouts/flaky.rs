@@ -1,7 +1,7 @@
 //! A ledger whose connection breaks: before a call, or after its commit, so
-//! that nobody is told.
+//! that nobody is told. By chance, or where a test wants it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,18 +22,57 @@ pub struct Flaky {
     /// One call in so many fails.
     chance: u64,
     calm: AtomicBool,
+    /// Calls that are to break, by name and moment.
+    marked: Mutex<Vec<(&'static str, Moment)>>,
+    calls: AtomicU64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    Before,
+    After,
 }
 
 impl Flaky {
     pub fn over(inner: Arc<dyn Ledger>, dice: Dice, chance: u64) -> Arc<Self> {
-        Arc::new(Self { inner, dice: Mutex::new(dice), chance, calm: AtomicBool::new(false) })
+        Arc::new(Self {
+            inner,
+            dice: Mutex::new(dice),
+            chance,
+            calm: AtomicBool::new(false),
+            marked: Mutex::default(),
+            calls: AtomicU64::new(0),
+        })
+    }
+
+    /// Breaks nowhere but where it is told to.
+    pub fn calm(inner: Arc<dyn Ledger>) -> Arc<Self> {
+        let flaky = Self::over(inner, Dice::new(0), 1);
+        flaky.calm_down();
+        flaky
+    }
+
+    /// The next call of this name breaks.
+    pub fn break_once(&self, call: &'static str, moment: Moment) {
+        self.marked.lock().unwrap().push((call, moment));
+    }
+
+    /// How many calls were made.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
     }
 
     pub fn calm_down(&self) {
         self.calm.store(true, Ordering::Relaxed);
     }
 
-    fn breaks(&self) -> Result<()> {
+    fn breaks(&self, call: &'static str, moment: Moment) -> Result<()> {
+        self.calls.fetch_add(u64::from(moment == Moment::Before), Ordering::Relaxed);
+        let mut marked = self.marked.lock().unwrap();
+        let place = marked.iter().position(|mark| *mark == (call, moment));
+        if place.map(|place| marked.remove(place)).is_some() {
+            return Err(ledger::unusable("the connection broke", "wait"));
+        }
         if !self.calm.load(Ordering::Relaxed) && self.dice.lock().unwrap().one_in(self.chance) {
             return Err(ledger::unusable("the connection broke", "wait"));
         }
@@ -46,9 +85,9 @@ macro_rules! forward {
         #[async_trait]
         impl Ledger for Flaky {
             $(async fn $name(&self, $($argument: $type),*) -> Result<$result> {
-                self.breaks()?;
+                self.breaks(stringify!($name), Moment::Before)?;
                 let done = self.inner.$name($($argument),*).await?;
-                self.breaks()?;
+                self.breaks(stringify!($name), Moment::After)?;
                 Ok(done)
             })*
         }
