@@ -263,10 +263,13 @@ pub struct Slots {
     pub spacing: i64,
 }
 
-/// How far ahead a moment can be reserved: a minute, in microseconds.
-pub(super) const FURTHEST: i64 = 60_000_000;
-
 impl Slots {
+    /// The furthest that a merchant's next free moment may lie ahead, in
+    /// microseconds. Honest queues are shorter; what lies further ahead was
+    /// reserved by a clock that was wrong, and nobody waits for it: a call that
+    /// waited longer would outlive its lease.
+    pub const FURTHEST: i64 = 90_000_000;
+
     /// Takes `calls` moments from a merchant whose next free one is `free`
     /// (microseconds of Unix time): the moments, and the next free one then.
     #[must_use]
@@ -276,9 +279,7 @@ impl Slots {
         // too many arrives refuses it: a twenty-fifth of the rate is left unused.
         let spacing = (1_040_000 + per_second - 1) / per_second;
         let now = now.unix_millis().saturating_mul(1000);
-        // Nobody reserves that far ahead: a clock was set back, and those who
-        // believed it would sleep until it is there again.
-        let first = if free > now.saturating_add(FURTHEST) { now } else { free.max(now) };
+        let first = if free > now.saturating_add(Self::FURTHEST) { now } else { free.max(now) };
         (Self { first, spacing }, first.saturating_add(spacing.saturating_mul(i64::from(calls))))
     }
 
@@ -363,8 +364,10 @@ mod tests {
         // A merchant that was idle saves nothing up.
         let (late, _) = Slots::take(free, 1, 30, Timestamp::from_unix_millis(9_000));
         assert_eq!(late.first, 9_000_000);
-        // A clock that ran ahead by an hour and was set back.
-        let (back, _) = Slots::take(3_600_000_000, 1, 30, now);
-        assert_eq!(back.first, 1_000_000);
+        // Nor does anybody wait for what a wrong clock has reserved.
+        let ahead = 1_000_000 + Slots::FURTHEST;
+        assert_eq!(Slots::take(ahead, 1, 30, now).0.first, ahead);
+        let (wrong, free) = Slots::take(ahead + 1, 1, 30, now);
+        assert_eq!((wrong.first, free), (1_000_000, 1_034_667));
     }
 }

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::ids::MchId;
 use crate::payout::Version;
-use crate::payout::ledger::{FURTHEST, Slots};
+use crate::payout::ledger::Slots;
 use crate::payout::state::Gate;
 
 /// [`Slots::take`] with what the row has, without reading it first: all
@@ -35,7 +35,7 @@ impl Postgres {
     ) -> Result<Slots, Failure> {
         let (idle, next) = Slots::take(i64::MIN, calls, per_second, now);
         let taken = next.saturating_sub(idle.first);
-        let furthest = idle.first.saturating_add(FURTHEST);
+        let furthest = idle.first.saturating_add(Slots::FURTHEST);
         let mut slot = self.pool.slot().await;
         let session = self.pool.session(&mut slot).await?;
         let found = session.query(RESERVE, &[&mch_id.as_str(), &idle.first, &taken, &furthest]).await?;
