@@ -49,7 +49,14 @@ impl Work {
             if after.stopped && !before.stopped {
                 tracing::error!(%mch_id, reason, "the merchant is stopped until a person releases it");
             } else if let Some(until) = after.paused_until.filter(|_| after.paused_until != before.paused_until) {
-                tracing::warn!(%mch_id, %until, reason, "the merchant pauses");
+                // Each answer that was on its way makes the same pause a little longer, and a
+                // pause for the rate alone is over before anybody has read of it.
+                let goes_on = before.paused_until.is_some_and(|known| known > now) && before.reason == after.reason;
+                if goes_on || *event == GateEvent::Slower {
+                    tracing::debug!(%mch_id, %until, reason, "the merchant pauses");
+                } else {
+                    tracing::warn!(%mch_id, %until, reason, "the merchant pauses");
+                }
             } else if before.paused_until.is_some() && after.paused_until.is_none() {
                 tracing::info!(%mch_id, "the merchant goes on");
             }

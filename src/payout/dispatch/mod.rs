@@ -221,7 +221,8 @@ impl Dispatcher {
                 Ok(Turn::Busy) => Duration::ZERO,
                 Ok(Turn::Idle) => self.desk.poll.min(work.until_next().await),
                 Err(error) => {
-                    tracing::error!(worker = %self.desk.worker, %error, "the ledger cannot be used; nothing is sent");
+                    let next_step = error.next_step();
+                    tracing::error!(worker = %self.desk.worker, %error, next_step, "the ledger cannot be used; nothing is sent");
                     work.back_off()
                 }
             };
@@ -309,7 +310,9 @@ impl Work {
         if claim && (self.calls.is_empty() || room > self.desk.in_flight / 4) {
             busy |= self.claim().await?;
         }
-        self.failures = 0;
+        if std::mem::take(&mut self.failures) > 0 {
+            tracing::warn!(worker = %self.desk.worker, "the ledger can be used again");
+        }
         Ok(if busy { Turn::Busy } else { Turn::Idle })
     }
 
@@ -331,7 +334,8 @@ impl Work {
     async fn wait(&mut self, at_most: Duration) {
         if at_most.is_zero() {
             tokio::task::yield_now().await;
-        } else if self.calls.is_empty() {
+        } else if self.calls.is_empty() || self.failures > 0 {
+            // While the ledger is away, an answer is no reason to try it sooner.
             tokio::time::sleep(at_most).await;
         } else if let Ok(Some(done)) = tokio::time::timeout(at_most, self.calls.join_next()).await {
             self.answers.take(done);
