@@ -82,6 +82,10 @@ impl Address {
         if config.get_hosts().is_empty() {
             return Err(wrong("it names no host"));
         }
+        // The place is told to people, and what stands before this sign is the end of a password.
+        if config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if name.contains('@'))) {
+            return Err(wrong("it has two @").with_next_step("write an @ of the password as %40"));
+        }
         // A dead network is noticed within seconds, not within the hours of TCP.
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(5));
@@ -271,6 +275,7 @@ mod tests {
             "postgres://me@db/x?SECRET=1",
             "postgres://me:a?sslmode=SECRET@db/x?sslmode=SECRET",
             "postgres://me@db:SECRET/x",
+            "postgres://me:begins@SECRET@db/x",
             "postgres://me@db/x?sslmode=SECRET",
             "postgres://me@db/x?schema=SECRET",
             "postgres://me@db/x?schema=pg_secret",
