@@ -1,5 +1,7 @@
 //! What SQLite's errors mean, and what to do about them.
 
+use std::path::Path;
+
 use rusqlite::{Error as Failure, ErrorCode};
 
 use crate::error::Error;
@@ -48,7 +50,18 @@ pub(super) fn strange(what: &'static str, found: impl std::fmt::Display) -> Faul
 /// SQLite's error as the ledger's: all of them may end by themselves or by what
 /// somebody does, and the same call is right then.
 pub(super) fn store(failure: &Failure) -> Error {
-    let next = match failure.sqlite_error_code() {
+    unusable(failure, next_step(failure))
+}
+
+/// The same of a file that is being opened.
+pub(super) fn store_at(path: &Path, failure: &Failure) -> Error {
+    let (text, name) = (failure.to_string(), path.display().to_string());
+    let problem = if text.contains(&name) { text } else { format!("{name}: {text}") };
+    unusable(problem, next_step(failure))
+}
+
+fn next_step(failure: &Failure) -> &'static str {
+    match failure.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "another program is writing to the ledger; if this lasts, find the one that keeps a transaction open"
         }
@@ -57,15 +70,16 @@ pub(super) fn store(failure: &Failure) -> Error {
             "let this user write to the file and to its directory"
         }
         Some(ErrorCode::CannotOpen) => "check that the directory exists and that this user may write to it",
-        Some(ErrorCode::SystemIoFailure) => "check the disk of the ledger; what was confirmed before is stored",
+        Some(ErrorCode::SystemIoFailure) => {
+            "check the disk of the ledger and that there is room on it; what was confirmed before is stored"
+        }
         Some(ErrorCode::NotADatabase) => "name another file: this one is no ledger, and it was not touched",
         Some(ErrorCode::DatabaseCorrupt) => {
             "stop all programs on this ledger and recover it, or restore a copy and query what it does not know"
         }
         Some(ErrorCode::OutOfMemory) => "give the program more memory",
         _ => "repeat it; if it fails again, report it",
-    };
-    unusable(failure, next)
+    }
 }
 
 /// Whether another connection holds the lock.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::fault::{self, Fault, Result};
+use crate::error::Result as Answer;
 use crate::payout::ledger::unusable;
 
 /// Says that a file is a ledger: "HBLG".
@@ -23,7 +24,15 @@ const PAUSE: Duration = Duration::from_millis(20);
 const STATEMENTS: usize = 128;
 
 /// Opens a file, or makes it, and brings it to the present version.
-pub(super) fn open(path: &Path) -> Result<Connection> {
+pub(super) fn open(path: &Path) -> Answer<Connection> {
+    open_here(path).map_err(|fault| match fault {
+        // SQLite's words seldom say which file it was.
+        Fault::Store(failure) => fault::store_at(path, &failure),
+        Fault::Refused(error) => error,
+    })
+}
+
+fn open_here(path: &Path) -> Result<Connection> {
     make(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
