@@ -175,7 +175,12 @@ fn looks_like_gbk(line: &[u8]) -> bool {
 }
 
 pub(super) fn unreadable(error: &io::Error) -> Problem {
-    Problem::new(format!("it cannot be read: {error}"), "make it readable and plan it again")
+    let next_step = match error.kind() {
+        io::ErrorKind::NotFound => "check its name",
+        io::ErrorKind::PermissionDenied => "let this user read it",
+        _ => "make it readable and plan it again",
+    };
+    Problem::new(format!("it cannot be read: {error}"), next_step)
 }
 
 #[cfg(test)]
