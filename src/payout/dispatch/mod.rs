@@ -303,14 +303,17 @@ impl Work {
     /// Records what came back, then claims and sends what there is room for.
     async fn turn(&mut self, claim: bool) -> Result<Turn> {
         let mut busy = self.take_answers();
+        let mut used = !self.answers.is_empty();
         self.record_answers().await?;
         self.give_back(self.desk.now()).await?;
         // In batches, so that transactions are shared.
         let room = self.desk.in_flight - self.calls.len();
         if claim && (self.calls.is_empty() || room > self.desk.in_flight / 4) {
             busy |= self.claim().await?;
+            used = true;
         }
-        if std::mem::take(&mut self.failures) > 0 {
+        // A turn without a use of the ledger says nothing about it.
+        if used && std::mem::take(&mut self.failures) > 0 {
             tracing::warn!(worker = %self.desk.worker, "the ledger can be used again");
         }
         Ok(if busy { Turn::Busy } else { Turn::Idle })
