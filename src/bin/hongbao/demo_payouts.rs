@@ -14,7 +14,7 @@ use hongbao::payout::{CampaignId, Dispatcher, Ledger, NewCampaign, Rules, Sqlite
 use hongbao::redpack::Extra;
 use hongbao::sandbox::{Fault, FaultRule, Sandbox, When};
 use hongbao::{AppId, Client, Entity, Fen, MchId, Merchants, RetryPolicy};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -134,7 +134,7 @@ impl Story {
 
     async fn send(&mut self, campaign: CampaignId) -> Result<(), Failure> {
         self.chapter("They are sent, and the process dies on the way");
-        let bar = self.bar();
+        let bar = self.terminal.bar(u64::from(self.payouts), "  {bar:40.yellow} {pos} of {len} taken");
         let mut kills = 0;
         loop {
             // A new process: nothing is left of the one before but the ledger.
@@ -313,16 +313,6 @@ impl Story {
         self.calls.refused += stats.refused;
         self.calls.unknown += stats.unknown;
         self.calls.queries += stats.queries;
-    }
-
-    fn bar(&self) -> Option<ProgressBar> {
-        if !self.terminal.is_seen() {
-            return None;
-        }
-        let target = if self.terminal.is_json() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::stdout() };
-        let style = ProgressStyle::with_template("  {bar:40.yellow} {pos} of {len} taken");
-        let bar = ProgressBar::with_draw_target(Some(u64::from(self.payouts)), target);
-        Some(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
     }
 
     /// A line above the bar.

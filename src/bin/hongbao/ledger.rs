@@ -23,6 +23,7 @@ pub(crate) struct LedgerArgs {
 impl LedgerArgs {
     /// Opens the ledger; a file is made if it is not there.
     pub(crate) async fn open(&self) -> Result<Arc<dyn Ledger>, Failure> {
+        self.named()?;
         if self.is_server() {
             return Ok(Arc::new(Postgres::connect(&self.ledger).await.map_err(Failure::of_ledger)?));
         }
@@ -31,6 +32,7 @@ impl LedgerArgs {
 
     /// Opens a ledger that must be there already.
     pub(crate) async fn existing(&self) -> Result<Arc<dyn Ledger>, Failure> {
+        self.named()?;
         if !self.exists() {
             let problem = format!("there is no ledger {}", self.ledger);
             return Err(Failure::usage(
@@ -39,6 +41,20 @@ impl LedgerArgs {
             ));
         }
         self.open().await
+    }
+
+    /// Whether the name can be one of a ledger; a name that may hold a password is
+    /// not repeated.
+    fn named(&self) -> Result<(), Failure> {
+        if self.ledger.is_empty() {
+            let problem = "the ledger has no name";
+            return Err(Failure::usage(problem, "give --ledger FILE, or unset HONGBAO_LEDGER for payouts.db"));
+        }
+        if !self.is_server() && (self.ledger.contains("://") || self.ledger.contains("password=")) {
+            let problem = "the ledger is neither a file nor postgres://…";
+            return Err(Failure::usage(problem, "write --ledger FILE, or postgres://USER:PASSWORD@HOST/DATABASE"));
+        }
+        Ok(())
     }
 
     /// Whether there is something to open, as far as can be told without opening it.
@@ -82,6 +98,19 @@ pub(crate) async fn clock(sandbox: Option<&Path>) -> Arc<dyn Clock> {
     match sandbox {
         Some(directory) => Arc::new(Ahead(ahead(directory).await.unwrap_or(0))),
         None => Arc::new(SystemClock),
+    }
+}
+
+/// The same of a sandbox that must run.
+pub(crate) async fn running_clock(sandbox: Option<&Path>) -> Result<Arc<dyn Clock>, Failure> {
+    let Some(directory) = sandbox else { return Ok(Arc::new(SystemClock)) };
+    match ahead(directory).await {
+        Some(ahead) => Ok(Arc::new(Ahead(ahead))),
+        None => {
+            let directory = directory.display();
+            let problem = format!("the sandbox of {directory} does not answer");
+            Err(Failure::not_now(problem, format!("start it: hongbao sandbox --dir {directory}")))
+        }
     }
 }
 

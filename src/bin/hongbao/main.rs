@@ -31,7 +31,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use failure::Failure;
-use terminal::Terminal;
+use terminal::{Log, Terminal};
 
 /// WeChat Pay (微信支付): red packets, orders, refunds, notifications and bills, and a sandbox to prove them.
 #[derive(Parser)]
@@ -147,6 +147,6 @@ fn start_log(flag: Option<String>, usual: &str) -> Result<(), Failure> {
         )
     })?;
     let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log).with_ansi(colours).init();
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! `hongbao payouts …`: many packets, each paid once.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use hongbao::payout::state::Phase;
 use hongbao::payout::{Ledger, Operator, Payout};
 use hongbao::{BillNo, MchId};
 use serde_json::{Value, json};
@@ -44,6 +46,10 @@ pub(crate) struct Status {
     #[arg(long, value_name = "NAME")]
     campaign: Option<String>,
 
+    /// The clock of this sandbox, which may be ahead
+    #[arg(long, value_name = "DIR")]
+    sandbox: Option<PathBuf>,
+
     /// One JSON object for each campaign on standard output, words on standard error
     #[arg(long)]
     json: bool,
@@ -82,7 +88,7 @@ pub(crate) struct Decision {
     reason: String,
 
     /// Who decides; the journal keeps it
-    #[arg(long, value_name = "NAME", env = "USER", default_value = "somebody")]
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "somebody")]
     by: String,
 }
 
@@ -108,12 +114,12 @@ pub(crate) struct Release {
     #[arg(long, value_name = "MCH_ID")]
     merchant: Option<MchId>,
 
-    /// Why; the journal keeps it
+    /// Why; the journal of a payout keeps it, and of a merchant the log (--log info)
     #[arg(long, value_name = "TEXT")]
     reason: String,
 
-    /// Who decides; the journal keeps it
-    #[arg(long, value_name = "NAME", env = "USER", default_value = "somebody")]
+    /// Who decides; kept in the same place
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "somebody")]
     by: String,
 
     /// One JSON object on standard output, words on standard error
@@ -151,7 +157,12 @@ pub(crate) async fn run(verb: Verb) -> Result<(), Failure> {
 async fn status(args: &Status) -> Result<(), Failure> {
     let terminal = Terminal::new(args.json);
     let ledger = args.ledger.existing().await?;
-    for campaign in ledger::campaigns(&*ledger, args.campaign.as_deref()).await? {
+    let campaigns = ledger::campaigns(&*ledger, args.campaign.as_deref()).await?;
+    if campaigns.is_empty() {
+        terminal.say("the ledger has no campaign; plan one: hongbao payouts plan FILE --campaign NAME");
+    }
+    let now = ledger::clock(args.sandbox.as_deref()).await.now();
+    for campaign in campaigns {
         let totals = ledger.totals(campaign.id).await.map_err(Failure::of_ledger)?;
         let (gate, _) = ledger.gate(&campaign.mch_id).await.map_err(Failure::of_ledger)?;
         terminal.result(&json!({
@@ -180,7 +191,14 @@ async fn status(args: &Status) -> Result<(), Failure> {
             ));
         } else if let Some(until) = gate.paused_until {
             let reason = harmless(gate.reason.as_deref().unwrap_or_default()).into_owned();
-            terminal.say(format_args!("  the merchant pauses until {until}: {reason}"));
+            let (verb, next) = match until > now {
+                true => ("pauses", "it goes on by itself"),
+                false => ("paused", "payouts run tries again, with one packet first"),
+            };
+            terminal.say(format_args!("  the merchant {verb} until {until}: {reason}"));
+            if totals.iter().any(|total| matches!(total.phase, Phase::Planned | Phase::Sending)) {
+                terminal.say(format_args!("  next step: {next}"));
+            }
         }
     }
     Ok(())
@@ -234,6 +252,9 @@ async fn show(which: &Which) -> Result<(), Failure> {
     terminal.result(&object);
     told(terminal, &payout);
     terminal.say(format_args!("\n{TITLE}Journal{TITLE:#}, Beijing time"));
+    if journal.is_empty() {
+        terminal.say("  nothing yet: no attempt was begun, and nobody decided anything");
+    }
     for entry in journal {
         let (by, text) = (harmless(&entry.by).into_owned(), harmless(&entry.text).into_owned());
         terminal.say(format_args!("  {}  {:<8}  {QUIET}{by}{QUIET:#}  {text}", entry.at, entry.kind.as_str()));
@@ -287,7 +308,7 @@ async fn decide(args: &Decision, decided: Decided) -> Result<(), Failure> {
         Decided::Permitted => operator.permit(&payout, &args.reason).await,
         _ => operator.hold(&payout, &args.reason).await,
     };
-    done(Terminal::new(args.which.json), decided, &changed.map_err(Failure::from)?);
+    done(Terminal::new(args.which.json), decided, &changed.map_err(|error| forbidden(&payout, error))?);
     Ok(())
 }
 
@@ -296,15 +317,34 @@ async fn release(args: Release) -> Result<(), Failure> {
     let ledger = args.ledger.existing().await?;
     let operator = Operator::new(Arc::clone(&ledger), args.by.as_str());
     if let Some(mch_id) = &args.merchant {
+        let campaigns = ledger::campaigns(&*ledger, None).await?;
+        if !campaigns.iter().any(|campaign| campaign.mch_id == *mch_id) {
+            let mut known: Vec<&str> = campaigns.iter().map(|campaign| campaign.mch_id.as_str()).collect();
+            known.sort_unstable();
+            known.dedup();
+            let problem = format!("the ledger has no campaign of the merchant {mch_id}");
+            return Err(Failure::usage(problem, format!("it has those of: {}", known.join(", "))));
+        }
         operator.release_merchant(mch_id, &args.reason).await.map_err(Failure::from)?;
         terminal.result(&json!({ "outcome": "released", "mch_id": mch_id }));
         terminal.say(format_args!("{GOOD}released{GOOD:#}: merchant {mch_id} goes on, with one packet first"));
         return Ok(());
     }
     let payout = find(&*ledger, args.mch_id.as_ref(), args.key.as_deref(), args.number.as_ref()).await?;
-    let changed = operator.release(&payout, &args.reason).await.map_err(Failure::from)?;
+    let changed = operator.release(&payout, &args.reason).await.map_err(|error| forbidden(&payout, error))?;
     done(terminal, Decided::Released, &changed);
     Ok(())
+}
+
+/// A decision that does not fit where the payout stands.
+fn forbidden(payout: &Payout, error: hongbao::Error) -> Failure {
+    if error.field() != Some("payout") {
+        return Failure::from(error);
+    }
+    let problem = error.to_string();
+    let problem = problem.strip_prefix("payout: ").unwrap_or(&problem);
+    let next = format!("nothing was changed; hongbao payouts show --number {} tells the whole story", payout.number);
+    Failure::usage(format!("{}: {problem}", harmless(&payout.key)), next)
 }
 
 fn done(terminal: Terminal, decided: Decided, payout: &Payout) {

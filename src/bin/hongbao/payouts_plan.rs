@@ -8,7 +8,6 @@ use hongbao::payout::plan::{self, Format, Options, Plan, Problems, Stage};
 use hongbao::payout::{NewCampaign, Rules, Template};
 use hongbao::redpack::{Extra, Scene};
 use hongbao::{AppId, Client, Fen, MchId};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use crate::entities::Source;
@@ -69,7 +68,7 @@ pub(crate) struct Args {
     scene: Option<Scene>,
 
     /// Packets a second that the forecast counts on, if WeChat Pay granted other than 30
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
 
     /// How many bad lines are told one by one; all are counted
@@ -103,7 +102,7 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
     } else {
         plan::Source::file(&args.file)
     };
-    let plan = Plan::read(&source, &options).map_err(|problems| refused(&problems))?;
+    let plan = Plan::read(&source, &options).map_err(|problems| refused(args, &problems))?;
     show(terminal, args, &plan).await;
 
     let ledger = match args.dry_run {
@@ -116,7 +115,8 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
         false => Some(args.ledger.open().await?),
     };
     let clock = ledger::clock(args.source.sandbox.as_deref()).await;
-    let bar = bar(terminal, plan.totals().count);
+    let count = plan.totals().count;
+    let bar = if count < 10_000 { None } else { terminal.bar(count, "{bar:30.yellow} {pos} of {len} {msg}") };
     let mut progress = |stage: Stage, done: u64| {
         if let Some(bar) = &bar {
             bar.set_message(if stage == Stage::Storing { "stored" } else { "compared" });
@@ -132,7 +132,7 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
         bar.finish_and_clear();
     }
     let imported = imported.map_err(|failure| match failure {
-        plan::Failure::Problems(problems) => refused(&problems),
+        plan::Failure::Problems(problems) => refused(args, &problems),
         other => Failure::from(hongbao::Error::from(other)),
     })?;
     let (new, known) = imported.map_or((plan.totals().count, 0), |imported| (imported.new, imported.known));
@@ -210,11 +210,13 @@ async fn show(terminal: Terminal, args: &Args, plan: &Plan) {
 }
 
 /// Says all that is wrong with the file.
-fn refused(problems: &Problems) -> Failure {
-    let mut report = format!("{} of the file's lines cannot be used", problems.found);
-    if problems.shown.iter().all(|problem| problem.line.is_none()) {
-        report = "the file cannot be used".to_owned();
-    }
+fn refused(args: &Args, problems: &Problems) -> Failure {
+    let name = if args.file == Path::new("-") { "standard input".into() } else { args.file.to_string_lossy() };
+    let mut report = match problems.found {
+        _ if problems.shown.iter().all(|problem| problem.line.is_none()) => format!("{name} cannot be planned"),
+        1 => format!("1 line of {name} cannot be used"),
+        found => format!("{found} lines of {name} cannot be used"),
+    };
     for problem in &problems.shown {
         report.push_str(&format!("\n  {}", harmless(&problem.to_string())));
     }
@@ -222,7 +224,7 @@ fn refused(problems: &Problems) -> Failure {
     if more > 0 {
         report.push_str(&format!("\n  and {more} more; --errors shows more of them"));
     }
-    Failure::usage(report, "correct the file; nothing was stored and nothing was sent")
+    Failure::usage(report, "correct that and plan it again; nothing was stored and nothing was sent")
         .with(json!({ "problems": problems.shown, "found": problems.found }))
 }
 
@@ -250,16 +252,4 @@ impl Drop for Spool {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
     }
-}
-
-fn bar(terminal: Terminal, count: u64) -> Option<ProgressBar> {
-    if !terminal.is_seen() || count < 10_000 {
-        return None;
-    }
-    let target = if terminal.is_json() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::stdout() };
-    let style = ProgressStyle::with_template("{bar:30.yellow} {pos} of {len} {msg}");
-    Some(
-        ProgressBar::with_draw_target(Some(count), target)
-            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())),
-    )
 }

@@ -1,12 +1,13 @@
 //! `hongbao payouts run`: sends and shows how it goes.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hongbao::clock::Clock;
 use hongbao::payout::state::Phase;
-use hongbao::payout::{Dispatcher, Ledger, Rules};
-use hongbao::{Client, Fen, Merchants};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use hongbao::payout::{Campaign, Dispatcher, Ledger, Rules};
+use hongbao::{Client, Entity, Fen, Merchants};
 use serde_json::json;
 
 use crate::entities::Source;
@@ -28,12 +29,12 @@ pub(crate) struct Args {
     until: Until,
 
     /// Packets a second of each merchant, over all processes, if WeChat Pay granted other than 30
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
 
     /// Calls under way at once
-    #[arg(long, value_name = "NUMBER", default_value_t = 64)]
-    in_flight: usize,
+    #[arg(long, value_name = "NUMBER", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    in_flight: u16,
 
     /// The name of this process in the journal
     #[arg(long, value_name = "NAME")]
@@ -69,7 +70,7 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
         return Err(Failure::usage(problem, "add --yes-real-money if that is meant; nothing was sent"));
     }
     let ledger = args.ledger.existing().await?;
-    let clock = ledger::clock(args.source.sandbox.as_deref()).await;
+    let clock = ledger::running_clock(args.source.sandbox.as_deref()).await?;
     let merchants = Merchants::new();
     for entity in &entities {
         merchants.insert(Client::builder(entity).clock(Arc::clone(&clock)).build()?);
@@ -80,24 +81,47 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
     }
     let mut builder = Dispatcher::builder(Arc::clone(&ledger), Arc::new(merchants))
         .rules(rules)
-        .clock(clock)
-        .in_flight(args.in_flight);
+        .clock(Arc::clone(&clock))
+        .in_flight(usize::from(args.in_flight));
     if let Some(worker) = &args.worker {
         builder = builder.worker(worker.as_str());
     }
     let dispatcher = Arc::new(builder.build());
     let stop = Arc::new(tokio::sync::Notify::new());
-    let running = {
+    let mut running = {
         let (dispatcher, stop) = (Arc::clone(&dispatcher), Arc::clone(&stop));
         tokio::spawn(async move { dispatcher.run(stop.notified()).await })
     };
-    let watched = watch(terminal, &*ledger, args.until, signals).await;
+    let view = View { ledger: &*ledger, entities: &entities, clock: &*clock };
+    let watched = watch(terminal, &view, args.until, signals).await;
     stop.notify_one();
-    let stats = match running.await {
+    if watched.as_ref().is_ok_and(|seen| seen.interrupted) {
+        terminal.say("stopping: nothing new is sent, and answers are waited for; a second signal ends it at once");
+    }
+    let again = Signals::new()?;
+    let ended = tokio::select! {
+        ended = &mut running => ended,
+        () = again.wait() => {
+            let next = "run it again: what was under way is repeated under its number, never under a new one";
+            return Err(Failure::open("it was ended before the answers were recorded", next));
+        }
+    };
+    let stats = match ended {
         Ok(stats) => stats.map_err(Failure::from)?,
         Err(error) => return Err(Failure::unexpected(format!("the dispatcher broke off: {error}"))),
     };
-    let seen = watched?.or_now(&*ledger).await?;
+    let seen = match watched {
+        Ok(seen) => seen.or_now(&view).await,
+        Err(failure) => Err(failure),
+    };
+    let seen = match seen {
+        Err(failure) if stats.sends > 0 => {
+            let problem =
+                format!("it ended, and the ledger does not say where the payouts stand: {}", failure.report());
+            return Err(Failure::open(problem, "when the ledger is back: hongbao payouts status, and run it again"));
+        }
+        seen => seen?,
+    };
     let result = json!({
         "outcome": seen.word(), "sends": stats.sends, "accepted": stats.accepted, "refused": stats.refused,
         "unknown": stats.unknown, "queries": stats.queries, "stale": stats.stale, "payouts": seen.json(),
@@ -112,7 +136,23 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
     }
 }
 
-/// Where all payouts of the ledger stand.
+/// What is looked at: the campaigns of these entities. Those of others are left
+/// to other processes, and nobody waits for them here.
+struct View<'a> {
+    ledger: &'a dyn Ledger,
+    entities: &'a [Entity],
+    clock: &'a dyn Clock,
+}
+
+impl View<'_> {
+    fn serves(&self, campaign: &Campaign) -> bool {
+        let known =
+            |entity: &Entity| campaign.mch_id.as_str() == entity.mch_id && campaign.app_id.as_str() == entity.app_id;
+        self.entities.iter().any(known)
+    }
+}
+
+/// Where all payouts of these entities stand.
 #[derive(Clone, Copy, Default)]
 struct Seen {
     planned: u64,
@@ -124,20 +164,39 @@ struct Seen {
     held: u64,
     amount: Fen,
     sent: Fen,
+    /// Payouts of merchants that are not served here, neither sent nor decided.
+    elsewhere: u64,
+    /// Of those that are not sent or not decided: how many wait for a merchant
+    /// that is stopped.
+    stuck: u64,
+    stuck_accepted: u64,
     paused: bool,
     stopped: bool,
     interrupted: bool,
 }
 
 impl Seen {
-    async fn of(ledger: &dyn Ledger) -> Result<Self, Failure> {
+    async fn of(view: &View<'_>) -> Result<Self, Failure> {
+        let View { ledger, clock, .. } = view;
         let mut seen = Self::default();
         let add = |sum: Fen, more: Fen| sum.checked_add(more).unwrap_or(sum);
         for campaign in ledger.campaigns().await.map_err(Failure::of_ledger)? {
             if campaign.ready.is_none() {
                 continue;
             }
+            let served = view.serves(&campaign);
+            let (gate, _) = ledger.gate(&campaign.mch_id).await.map_err(Failure::of_ledger)?;
+            if served {
+                seen.stopped |= gate.stopped;
+                seen.paused |= gate.paused_until.is_some_and(|until| until > clock.now());
+            }
             for total in ledger.totals(campaign.id).await.map_err(Failure::of_ledger)? {
+                if !served {
+                    if matches!(total.phase, Phase::Planned | Phase::Sending) {
+                        seen.elsewhere += total.count;
+                    }
+                    continue;
+                }
                 let count = match total.phase {
                     Phase::Planned => &mut seen.planned,
                     Phase::Sending => &mut seen.sending,
@@ -148,21 +207,23 @@ impl Seen {
                     _ => &mut seen.held,
                 };
                 *count += total.count;
+                match total.phase {
+                    Phase::Planned | Phase::Sending if gate.stopped => seen.stuck += total.count,
+                    Phase::Accepted if gate.stopped => seen.stuck_accepted += total.count,
+                    _ => {}
+                }
                 seen.amount = add(seen.amount, total.amount);
                 if matches!(total.phase, Phase::Accepted | Phase::Received | Phase::Returned) {
                     seen.sent = add(seen.sent, total.amount);
                 }
             }
-            let (gate, _) = ledger.gate(&campaign.mch_id).await.map_err(Failure::of_ledger)?;
-            seen.stopped |= gate.stopped;
-            seen.paused |= gate.paused_until.is_some();
         }
         Ok(seen)
     }
 
-    async fn or_now(self, ledger: &dyn Ledger) -> Result<Self, Failure> {
+    async fn or_now(self, view: &View<'_>) -> Result<Self, Failure> {
         // What was under way at the end has its answer now.
-        Ok(Self { interrupted: self.interrupted, ..Self::of(ledger).await? })
+        Ok(Self { interrupted: self.interrupted, ..Self::of(view).await? })
     }
 
     const fn all(&self) -> u64 {
@@ -181,6 +242,16 @@ impl Seen {
         match until {
             Until::Sent => self.planned + self.sending == 0,
             Until::Settled => self.planned + self.sending + self.accepted == 0,
+            Until::Stopped => false,
+        }
+    }
+
+    /// Whether all that is left waits for a person to release a merchant.
+    fn stuck(&self, until: Until) -> bool {
+        let left = self.planned + self.sending;
+        match until {
+            Until::Sent => self.stopped && left == self.stuck,
+            Until::Settled => self.stopped && left + self.accepted == self.stuck + self.stuck_accepted,
             Until::Stopped => false,
         }
     }
@@ -204,6 +275,10 @@ impl Seen {
     }
 
     fn told(&self, terminal: Terminal) {
+        if self.all() == 0 && self.elsewhere == 0 {
+            terminal.say("there is nothing to send: plan a campaign first (hongbao payouts plan)");
+            return;
+        }
         let (colour, word) = if self.word() == "done" { (GOOD, "done") } else { (BAD, "not done yet") };
         terminal.say(format_args!(
             "{colour}{word}{colour:#}: {} of {} packets are paid, {MONEY}{}{MONEY:#} of {} yuan",
@@ -213,10 +288,12 @@ impl Seen {
             self.amount
         ));
         for (count, what) in [
-            (self.planned, "are planned and not sent"),
-            (self.sending, "are open: start it again and they are repeated under their numbers, never under new ones"),
-            (self.held, "are held for a person: hongbao payouts report says why"),
-            (self.refused, "are refused: hongbao payouts report says why"),
+            (self.planned, "not sent yet"),
+            (self.sending, "open: started again, it repeats them under their numbers, never under new ones"),
+            (self.held, "held for a person: hongbao payouts report says why"),
+            (self.refused, "refused: hongbao payouts report says why"),
+            (self.accepted, "not opened yet, as far as is known; --until settled waits for that or their return"),
+            (self.elsewhere, "of merchants that are not served here, and not sent"),
         ] {
             if count > 0 {
                 terminal.say(format_args!("  {count} {what}"));
@@ -238,23 +315,49 @@ impl Seen {
         }
         let next = "run it again: what is open is repeated under its number, never under a new one";
         Some(match self.sending {
-            0 => Failure::not_now(format!("it was interrupted, and {} payouts are not sent", self.planned), next),
-            open => Failure::open(format!("it was interrupted, and {open} payouts are open"), next),
+            0 => {
+                Failure::not_now(format!("it was interrupted, and {} of the payouts are not sent", self.planned), next)
+            }
+            open => Failure::open(format!("it was interrupted, and {open} of the payouts are open"), next),
         })
     }
 }
 
+/// How long the rate looks back: long enough to be calm, and soon enough aware
+/// that nothing moves any more.
+const LOOKS_BACK: Duration = Duration::from_secs(10);
+
+/// Packets a second of late.
+struct Rate(VecDeque<(Instant, u64)>);
+
+impl Rate {
+    fn beginning(paid: u64) -> Self {
+        Self(VecDeque::from([(Instant::now(), paid)]))
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+    fn with(&mut self, paid: u64) -> f64 {
+        let now = Instant::now();
+        self.0.push_back((now, paid));
+        while self.0.len() > 2 && now - self.0[0].0 > LOOKS_BACK {
+            self.0.pop_front();
+        }
+        let (since, before) = self.0[0];
+        paid.saturating_sub(before) as f64 / (now - since).as_secs_f64().max(0.001)
+    }
+}
+
 /// Shows how it goes until the end is there, or a signal.
-async fn watch(terminal: Terminal, ledger: &dyn Ledger, until: Until, signals: Signals) -> Result<Seen, Failure> {
-    let started = Instant::now();
-    let mut seen = Seen::of(ledger).await?;
-    let paid_before = seen.paid();
-    let bar = bar(terminal, &seen);
+async fn watch(terminal: Terminal, view: &View<'_>, until: Until, signals: Signals) -> Result<Seen, Failure> {
+    let mut seen = Seen::of(view).await?;
+    let mut rate = Rate::beginning(seen.paid());
+    // Two lines, so that a terminal of eighty columns shows all of it.
+    let bar = terminal.bar(seen.all(), "{bar:24.yellow} {pos} of {len}  {prefix}\n{msg}");
     let mut signal = std::pin::pin!(signals.wait());
     let mut told = Instant::now();
     let every = if bar.is_some() { Duration::from_millis(500) } else { Duration::from_secs(5) };
     loop {
-        if seen.ended(until) || (seen.stopped && until != Until::Stopped) {
+        if seen.ended(until) || seen.stuck(until) {
             break;
         }
         tokio::select! {
@@ -266,21 +369,22 @@ async fn watch(terminal: Terminal, ledger: &dyn Ledger, until: Until, signals: S
             () = tokio::time::sleep(Duration::from_millis(200)) => {}
         }
         // A ledger that cannot be read just now is the dispatcher's to complain about.
-        let Ok(now) = Seen::of(ledger).await else { continue };
+        let Ok(now) = Seen::of(view).await else { continue };
         seen = now;
+        let rate = rate.with(seen.paid());
         if told.elapsed() < every {
             continue;
         }
         told = Instant::now();
-        let rate = rate(seen.paid() - paid_before.min(seen.paid()), started.elapsed());
-        let line = line(&seen, rate);
+        let (speed, counts) = (speed(&seen, rate, view).await, counts(&seen));
         match &bar {
             Some(bar) => {
                 bar.set_length(seen.all());
                 bar.set_position(seen.decided());
-                bar.set_message(line);
+                bar.set_prefix(speed);
+                bar.set_message(counts);
             }
-            None => terminal.say(format_args!("{} of {}  {line}", seen.decided(), seen.all())),
+            None => terminal.say(format_args!("{} of {}  {counts}  {speed}", seen.decided(), seen.all())),
         }
     }
     if let Some(bar) = bar {
@@ -289,42 +393,33 @@ async fn watch(terminal: Terminal, ledger: &dyn Ledger, until: Until, signals: S
     Ok(seen)
 }
 
-fn bar(terminal: Terminal, seen: &Seen) -> Option<ProgressBar> {
-    if !terminal.is_seen() {
-        return None;
-    }
-    let target = if terminal.is_json() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::stdout() };
-    let bar = ProgressBar::with_draw_target(Some(seen.all()), target);
-    let style = ProgressStyle::with_template("{bar:30.yellow} {pos} of {len}  {msg}");
-    Some(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a rate for people")]
-fn rate(paid: u64, elapsed: Duration) -> f64 {
-    paid as f64 / elapsed.as_secs_f64().max(0.001)
-}
-
+/// The rate, and when it comes to its end or what it waits for.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for people")]
-fn line(seen: &Seen, rate: f64) -> String {
-    let mut line = format!(
-        "{rate:.1}/s  paid {}  waiting {}  unknown {}  held {}",
-        seen.paid(),
-        seen.planned,
-        seen.sending,
-        seen.held
-    );
-    if seen.refused > 0 {
-        line.push_str(&format!("  refused {}", seen.refused));
-    }
+async fn speed(seen: &Seen, rate: f64, view: &View<'_>) -> String {
+    let mut text = format!("{rate:.1}/s");
     if seen.paused {
-        line.push_str("  pausing");
+        text.push_str("  pausing");
     } else if rate > 0.0 {
         let left = ((seen.planned + seen.sending) as f64 / rate) as u64;
-        line.push_str(&match left {
+        text.push_str(&match left {
             0..=119 => format!("  {left} s left"),
             120..=7199 => format!("  {} min left", left / 60),
             _ => format!("  {} h left", left / 3600),
         });
+    } else if let Ok(Some(next)) = view.ledger.next_due().await
+        && next > view.clock.now()
+    {
+        // What a process that died had under way, or pauses between attempts, or queries.
+        text.push_str(&format!("  next at {next}"));
     }
-    line
+    text
+}
+
+fn counts(seen: &Seen) -> String {
+    let mut text =
+        format!("paid {}  waiting {}  unknown {}  held {}", seen.paid(), seen.planned, seen.sending, seen.held);
+    if seen.refused > 0 {
+        text.push_str(&format!("  refused {}", seen.refused));
+    }
+    text
 }

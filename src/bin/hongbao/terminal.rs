@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 pub(crate) const TITLE: Style = Style::new().bold();
@@ -29,11 +31,6 @@ impl Terminal {
         Self { json }
     }
 
-    /// Whether a program reads standard output.
-    pub(crate) fn is_json(self) -> bool {
-        self.json
-    }
-
     /// A line for people.
     pub(crate) fn say(self, line: impl Display) {
         let _ = if self.json { writeln!(anstream::stderr(), "{line}") } else { writeln!(anstream::stdout(), "{line}") };
@@ -46,7 +43,18 @@ impl Terminal {
 
     /// Whether a person sees it now, and not later in a file.
     pub(crate) fn is_seen(self) -> bool {
-        if self.json { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() }
+        if self.json { io::stderr().is_terminal() } else { io::stdout().is_terminal() }
+    }
+
+    /// A bar of this template, if a person sees it now and not later in a file.
+    pub(crate) fn bar(self, length: u64, template: &str) -> Option<ProgressBar> {
+        if !self.is_seen() {
+            return None;
+        }
+        let target = if self.json { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::stdout() };
+        bars().set_draw_target(target);
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        Some(bars().add(ProgressBar::new(length).with_style(style)))
     }
 
     /// A line for programs, if one reads.
@@ -59,6 +67,25 @@ impl Terminal {
     /// A failure, for people.
     pub(crate) fn complain(headline: impl Display, report: impl Display) {
         let _ = writeln!(anstream::stderr(), "{BAD}{headline}{BAD:#}: {report}");
+    }
+}
+
+/// The bars on the terminal, which the log must not be written across.
+fn bars() -> &'static MultiProgress {
+    static BARS: OnceLock<MultiProgress> = OnceLock::new();
+    BARS.get_or_init(|| MultiProgress::with_draw_target(ProgressDrawTarget::hidden()))
+}
+
+/// Standard error for the log: above the bars, where there are any.
+pub(crate) struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        bars().suspend(|| io::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
     }
 }
 

@@ -131,7 +131,10 @@ fn a_bad_file_stores_nothing_and_says_where_it_is_bad() {
     let refused = desk.sending(&["plan", &file, "--campaign", "bad"]);
     exits(&refused, 2);
     let text = err(&refused);
-    assert!(text.contains("2 of the file's lines cannot be used") && text.contains("line 2: amount: "), "{text}");
+    assert!(
+        text.contains("2 lines of ") && text.contains("bad.csv cannot be used") && text.contains("line 2: amount: "),
+        "{text}"
+    );
     assert!(text.contains("line 3: amount: ") && text.contains("nothing was stored"), "{text}");
     assert!(!Path::new(&desk.ledger()).exists());
     let refused = desk.sending(&["plan", &file, "--campaign", "bad", "--errors", "1", "--json"]);
@@ -179,7 +182,7 @@ fn a_person_holds_releases_and_permits() {
     exits(&desk.looking(&["hold", "--key", "a1", "--reason", " "]), 2);
     let run = desk.sending(&["run"]);
     exits(&run, 0);
-    assert!(out(&run).contains("1 are held for a person"), "{}", out(&run));
+    assert!(out(&run).contains("1 held for a person"), "{}", out(&run));
     assert_eq!(desk.sandbox.paid(), 1554);
     let denied = desk.looking(&["permit", "--key", "a1", "--reason", "hurry"]);
     exits(&denied, 2);
@@ -269,4 +272,74 @@ fn the_demo_sends_a_campaign_through_a_storm() {
     assert_eq!(books["lines"], 300);
     assert_eq!(books["books"]["with_users"], books["money"]["received"]);
     assert!(err(&output).contains("300 payees, each paid exactly once. Balanced to the fen."), "{}", err(&output));
+}
+
+#[test]
+fn a_run_waits_for_nobody_that_it_does_not_serve() {
+    let desk = Desk::new();
+    exits(&desk.sending(&["plan", &desk.file("three.csv", THREE), "--campaign", "spring"]), 0);
+    let directory = desk.sandbox.directory.to_str().unwrap();
+    let file = desk.file("other.csv", &THREE.replace("1.88", "2.88"));
+    let other = ["plan", &file, "--campaign", "other", "--sandbox", directory, "--merchant", "1900000102"];
+    exits(&desk.looking(&other), 0);
+    let run = desk.sending(&["run"]);
+    exits(&run, 0);
+    for part in ["done: 3 of 3 packets are paid, 17.42 of 17.42 yuan", "3 of merchants that are not served here"] {
+        assert!(out(&run).contains(part), "{part}: {}", out(&run));
+    }
+    assert_eq!(desk.sandbox.paid(), 1742);
+    let unclear = desk.looking(&["report"]);
+    exits(&unclear, 2);
+    assert!(err(&unclear).contains(r#""spring", "other""#), "{}", err(&unclear));
+    let stranger = desk.looking(&["release", "--merchant", "1900000199", "--reason", "a slip"]);
+    exits(&stranger, 2);
+    assert!(err(&stranger).contains("1900000101, 1900000102"), "{}", err(&stranger));
+}
+
+#[test]
+fn a_sandbox_that_does_not_run_is_named_at_once() {
+    let mut desk = Desk::new();
+    exits(&desk.sending(&["plan", &desk.file("three.csv", THREE), "--campaign", "spring"]), 0);
+    desk.sandbox.child.kill().unwrap();
+    desk.sandbox.child.wait().unwrap();
+    let run = desk.sending(&["run", "--json"]);
+    exits(&run, 1);
+    assert_eq!(object(&run)["outcome"], "not_sent");
+    assert!(err(&run).contains("does not answer") && err(&run).contains("start it: hongbao sandbox --dir"));
+}
+
+#[test]
+fn a_wrong_name_of_a_ledger_shows_no_password() {
+    for name in [
+        "mysql://me:geheim@db/pay",
+        "POSTGRES://me:geheim@db/pay",
+        "host=db password=geheim",
+        "postgres://me:begins@geheim@127.0.0.1:1/pay",
+        "",
+    ] {
+        let status = run(&["payouts", "status", "--ledger", name]);
+        exits(&status, 2);
+        let text = err(&status);
+        assert!(text.contains("next step: ") && !text.contains("geheim"), "{name:?}: {text}");
+    }
+    let folder = TempDir::new().unwrap();
+    let text_file = folder.path().join("recipients.csv");
+    fs::write(&text_file, THREE).unwrap();
+    let status = run(&["payouts", "status", "--ledger", text_file.to_str().unwrap()]);
+    exits(&status, 2);
+    assert!(err(&status).contains("recipients.csv"), "{}", err(&status));
+    assert_eq!(fs::read_to_string(&text_file).unwrap(), THREE);
+}
+
+#[test]
+fn lines_for_a_pipe_come_alone() {
+    let desk = Desk::new();
+    exits(&desk.sending(&["plan", &desk.file("three.csv", THREE), "--campaign", "spring"]), 0);
+    let lines = desk.looking(&["report", "--csv", "-"]);
+    exits(&lines, 0);
+    assert!(out(&lines).starts_with("key,openid,amount,") && out(&lines).lines().count() == 4, "{}", out(&lines));
+    assert!(err(&lines).contains("cost at most"), "{}", err(&lines));
+    let both = desk.looking(&["report", "--csv", "-", "--json"]);
+    exits(&both, 2);
+    assert_eq!(object(&both)["outcome"], "not_sent");
 }
