@@ -15,7 +15,7 @@ use hongbao::{Fen, MchId, Merchants, OpenId, redpack};
 use tokio::sync::Notify;
 
 #[tokio::main]
-pub async fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let sandbox = Sandbox::new()?;
     let config = sandbox.merchants().remove(0);
     let mch_id = MchId::new(config.mch_id.as_str())?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hongbao::payout::state::{Cause, Phase, Proof};
-use hongbao::payout::{EntryKind, Sqlite};
+use hongbao::payout::{EntryKind, Ledger, Postgres, Sqlite};
 use hongbao::sandbox::{Fault, FaultRule, When};
 use hongbao::{Delivered, Failed, Fen, Post, Transport};
 
@@ -276,15 +276,25 @@ impl Transport for Watching {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_dispatchers_never_send_the_same_payout_at_once() {
+async fn two_dispatchers_of_one_file_never_send_the_same_payout_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("payouts.db");
+    let open = || Arc::new(Sqlite::open(folder.path().join("payouts.db")).unwrap());
+    never_the_same_at_once(open(), open()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_dispatchers_of_one_server_never_send_the_same_payout_at_once() {
+    let url = crate::postgres::server().url();
+    let (one, two) = (Postgres::connect(&url).await.unwrap(), Postgres::connect(&url).await.unwrap());
+    never_the_same_at_once(Arc::new(one), Arc::new(two)).await;
+}
+
+async fn never_the_same_at_once(ledger: Arc<dyn Ledger>, others: Arc<dyn Ledger>) {
     let mut stage = Stage::new();
-    stage.ledger = Arc::new(Sqlite::open(&file).unwrap());
+    stage.ledger = ledger;
     let campaign = stage.plan("two", &gifts(300)).await;
     stage.sandbox.fault(FaultRule::new(Fault::HangUpAfter, When::PerMille { rate: 100, seed: 7 }).at(SEND)).unwrap();
     let watching = Watching::over(&stage, Duration::from_millis(2));
-    let others: Arc<Sqlite> = Arc::new(Sqlite::open(&file).unwrap());
     let one = stage.dispatcher_over(watching.clone(), &stage.entity);
     let two = stage.dispatcher_on(others, watching.clone(), &stage.entity);
     for _ in 0..20 {
