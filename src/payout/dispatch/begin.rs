@@ -69,9 +69,10 @@ impl Work {
             let slots = self.slots(mch_id, ready.len(), now).await;
             for (place, payout) in (0..).zip(ready) {
                 let wait = slots.map(|slots| slots.wait(place, now)).unwrap_or_default();
+                let turn = call::Turn::after(wait, || self.waiting.one_of(mch_id));
                 let under_way = self.sending.one_of(mch_id);
                 let (desk, client, template) = (Arc::clone(&desk), client.clone(), Arc::clone(template));
-                self.calls.spawn(call::send(desk, client, payout, template, wait, under_way));
+                self.calls.spawn(call::send(desk, client, payout, template, turn, under_way));
             }
         }
         self.defer(payees_full, now).await?;
@@ -94,7 +95,8 @@ impl Work {
         let slots = self.slots(mch_id, claimed.len(), now).await;
         for (place, payout) in (0..).zip(claimed) {
             let wait = slots.map(|slots| slots.wait(place, now)).unwrap_or_default();
-            self.calls.spawn(call::ask(Arc::clone(&self.desk), client.clone(), payout, wait));
+            let turn = call::Turn::after(wait, || self.waiting.one_of(mch_id));
+            self.calls.spawn(call::ask(Arc::clone(&self.desk), client.clone(), payout, turn));
         }
         Ok(())
     }

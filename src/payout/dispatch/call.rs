@@ -22,28 +22,47 @@ pub(super) struct Done {
     pub(super) raw: Option<String>,
 }
 
-/// How many sends of each merchant are under way.
+/// How many calls of each merchant are in some state.
 #[derive(Default)]
-pub(super) struct Sending(BTreeMap<MchId, Arc<AtomicUsize>>);
+pub(super) struct Counts(BTreeMap<MchId, Arc<AtomicUsize>>);
 
-impl Sending {
-    pub(super) fn none_of(&self, mch_id: &MchId) -> bool {
-        self.0.get(mch_id).is_none_or(|count| count.load(Ordering::Relaxed) == 0)
+impl Counts {
+    pub(super) fn of(&self, mch_id: &MchId) -> usize {
+        self.0.get(mch_id).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn is_zero(&self) -> bool {
+        self.0.values().all(|count| count.load(Ordering::Relaxed) == 0)
     }
 
     /// Counts one for as long as what is returned lives.
-    pub(super) fn one_of(&mut self, mch_id: &MchId) -> UnderWay {
+    pub(super) fn one_of(&mut self, mch_id: &MchId) -> Counted {
         let count = Arc::clone(self.0.entry(mch_id.clone()).or_default());
         count.fetch_add(1, Ordering::Relaxed);
-        UnderWay(count)
+        Counted(count)
     }
 }
 
-pub(super) struct UnderWay(Arc<AtomicUsize>);
+pub(super) struct Counted(Arc<AtomicUsize>);
 
-impl Drop for UnderWay {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The moment of a call, which counts as waiting until then.
+pub(super) struct Turn(Option<(Duration, Counted)>);
+
+impl Turn {
+    pub(super) fn after(wait: Duration, waiting: impl FnOnce() -> Counted) -> Self {
+        Self((!wait.is_zero()).then(|| (wait, waiting())))
+    }
+
+    async fn come(self) {
+        if let Some((wait, _waiting)) = self.0 {
+            tokio::time::sleep(wait).await;
+        }
     }
 }
 
@@ -53,11 +72,15 @@ pub(super) async fn send(
     client: Client,
     payout: Payout,
     template: Arc<Template>,
-    wait: Duration,
-    _under_way: UnderWay,
+    turn: Turn,
+    _under_way: Counted,
 ) -> Done {
-    if !wait.is_zero() {
-        tokio::time::sleep(wait).await;
+    turn.come().await;
+    // What was recorded holds as long as the lease: whoever slept beyond it, with
+    // the whole machine perhaps, may be days behind those who went on.
+    if payout.standing.next.is_some_and(|lease| lease.at <= desk.now()) {
+        let answer = SendAnswer::NotSent { text: "its lease was over before its turn came".into(), lasting: false };
+        return Done { payout, event: Event::Sent(answer), raw: None };
     }
     count(&desk.counters.sends);
     let (result, raw) = client.send_once(&payout.packet(&template)).await;
@@ -71,10 +94,8 @@ pub(super) async fn send(
 }
 
 /// Asks what became of a number, at its moment.
-pub(super) async fn ask(desk: Arc<Desk>, client: Client, payout: Payout, wait: Duration) -> Done {
-    if !wait.is_zero() {
-        tokio::time::sleep(wait).await;
-    }
+pub(super) async fn ask(desk: Arc<Desk>, client: Client, payout: Payout, turn: Turn) -> Done {
+    turn.come().await;
     count(&desk.counters.queries);
     let request = query::RedPacket { mch_billno: payout.number.clone() };
     let (result, raw) = client.send_once(&request).await;

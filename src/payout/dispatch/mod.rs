@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use answers::Answers;
-use call::{Done, Sending};
+use call::{Counts, Done};
 use gates::Gates;
 
 use super::ledger::Ledger;
@@ -219,6 +219,8 @@ impl Dispatcher {
             let pause = match turn {
                 Ok(_) if stopping && work.is_done() => break,
                 Ok(Turn::Busy) => Duration::ZERO,
+                // Only answers are waited for.
+                Ok(Turn::Idle) if stopping || !work.has_room() => self.desk.poll,
                 Ok(Turn::Idle) => self.desk.poll.min(work.until_next().await),
                 Err(error) => {
                     let next_step = error.next_step();
@@ -251,7 +253,8 @@ impl Dispatcher {
         loop {
             match work.turn(true).await {
                 Ok(Turn::Idle) if work.is_done() => break,
-                Ok(Turn::Idle) => work.wait(Duration::MAX).await,
+                Ok(Turn::Idle) if work.waiting.is_zero() => work.wait(Duration::MAX).await,
+                Ok(Turn::Idle) => work.wait(BREATH).await,
                 Ok(Turn::Busy) => work.wait(Duration::ZERO).await,
                 Err(error) => {
                     work.drain().await;
@@ -262,6 +265,9 @@ impl Dispatcher {
         Ok(Pass { calls: calls(self.stats()) - before, next: work.next_moment().await? })
     }
 }
+
+/// The least pause before a dispatcher that found nothing to do looks again.
+const BREATH: Duration = Duration::from_millis(50);
 
 /// Whether a turn found something to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,7 +282,9 @@ struct Work {
     campaigns: BTreeMap<CampaignId, Campaign>,
     gates: Gates,
     calls: JoinSet<Done>,
-    sending: Sending,
+    sending: Counts,
+    /// Calls whose moments have not come yet.
+    waiting: Counts,
     answers: Answers,
     /// Claimed, and not to be begun: the ledger could not be used in between.
     unused: Vec<(PayoutId, Version)>,
@@ -292,7 +300,8 @@ impl Work {
             campaigns: BTreeMap::new(),
             gates: Gates::default(),
             calls: JoinSet::new(),
-            sending: Sending::default(),
+            sending: Counts::default(),
+            waiting: Counts::default(),
             answers: Answers::default(),
             unused: Vec::new(),
             failures: 0,
@@ -306,9 +315,7 @@ impl Work {
         let mut used = !self.answers.is_empty();
         self.record_answers().await?;
         self.give_back(self.desk.now()).await?;
-        // In batches, so that transactions are shared.
-        let room = self.desk.in_flight - self.calls.len();
-        if claim && (self.calls.is_empty() || room > self.desk.in_flight / 4) {
+        if claim && self.has_room() {
             busy |= self.claim().await?;
             used = true;
         }
@@ -317,6 +324,15 @@ impl Work {
             tracing::warn!(worker = %self.desk.worker, "the ledger can be used again");
         }
         Ok(if busy { Turn::Busy } else { Turn::Idle })
+    }
+
+    /// Whether claims are worth a transaction: they come in batches.
+    fn has_room(&self) -> bool {
+        self.calls.is_empty() || self.room() > self.desk.in_flight / 4
+    }
+
+    fn room(&self) -> usize {
+        self.desk.in_flight.saturating_sub(self.calls.len())
     }
 
     fn is_done(&self) -> bool {
@@ -364,7 +380,8 @@ impl Work {
 
     async fn until_next(&self) -> Duration {
         match self.next_moment().await {
-            Ok(Some(next)) => next.since(self.desk.now()).max(Duration::from_millis(1)),
+            // What is due already could not be claimed just now.
+            Ok(Some(next)) => next.since(self.desk.now()).max(BREATH),
             _ => self.desk.poll,
         }
     }

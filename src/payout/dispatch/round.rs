@@ -27,21 +27,22 @@ impl Work {
         if open.is_empty() {
             return Ok(false);
         }
-        let room = self.desk.in_flight - self.calls.len();
-        let share = (room / open.len()).max(1);
+        let share = (self.room() / open.len()).max(1);
         self.turn = self.turn.wrapping_add(1);
         let first = self.turn % open.len();
         let order = open[first..].iter().chain(&open[..first]);
         let mut any = false;
         let mut probing: BTreeSet<&MchId> = BTreeSet::new();
         for entry in order {
-            let room = self.desk.in_flight.saturating_sub(self.calls.len());
-            let mut limit = share.min(room).min(self.most_at_once());
+            let mut limit = share.min(self.room()).min(self.most_at_once());
+            if self.waiting.of(&entry.mch_id) >= self.most_at_once() {
+                continue;
+            }
             if entry.action == Action::Send
                 && let Some(width) = gates[&entry.mch_id].width()
             {
                 // After a pause one packet tries; the others follow when it was taken.
-                let alone = self.sending.none_of(&entry.mch_id) && probing.insert(&entry.mch_id);
+                let alone = self.sending.of(&entry.mch_id) == 0 && probing.insert(&entry.mch_id);
                 limit = if alone { limit.min(width) } else { 0 };
             }
             if limit == 0 {
@@ -52,8 +53,9 @@ impl Work {
         Ok(any)
     }
 
-    /// At most a quarter of a second's calls, so that processes that share a
-    /// rate take turns and a stop is not waited for.
+    /// At most a quarter of a second's calls, and none while as many wait for
+    /// their moments: processes that share a rate take turns, a stop is not waited
+    /// for, and no lease ends in a queue.
     fn most_at_once(&self) -> usize {
         match self.desk.rules.per_second {
             0 => usize::MAX,

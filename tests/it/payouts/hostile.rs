@@ -1,18 +1,45 @@
 //! What somebody, or some machine, does to payouts to make them go wrong.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
+use hongbao::payout::Sqlite;
 use hongbao::payout::state::Phase;
+use hongbao::sandbox::Sandbox;
+use hongbao::{Delivered, Failed, Post, Transport};
+use tokio::sync::{Notify, Semaphore};
 
 use super::flaky::{Flaky, Moment};
-use super::stage::{Stage, gift, payee};
+use super::stage::{Stage, gift, gifts, payee};
+
+/// Lets calls through one by one, as it is told.
+struct Barrier {
+    inner: Arc<dyn Transport>,
+    arrived: Semaphore,
+    go: Semaphore,
+}
+
+impl Barrier {
+    fn before(stage: &Stage) -> Arc<Self> {
+        let (arrived, go) = (Semaphore::new(0), Semaphore::new(0));
+        Arc::new(Self { inner: stage.sandbox.transport(), arrived, go })
+    }
+}
+
+#[async_trait]
+impl Transport for Barrier {
+    async fn post(&self, post: Post<'_>) -> Result<Delivered, Failed> {
+        self.arrived.add_permits(1);
+        self.go.acquire().await.unwrap().forget();
+        self.inner.post(post).await
+    }
+}
 
 #[cfg(unix)]
 #[tokio::test]
 async fn a_new_ledger_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt as _;
-
-    use hongbao::payout::Sqlite;
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("payouts.db");
@@ -64,4 +91,86 @@ async fn work_goes_on_at_once_when_the_ledger_does() {
         assert_eq!(dispatcher.stats().accepted, 12, "{call} {moment:?}");
         stage.balanced();
     }
+}
+
+#[tokio::test]
+async fn who_waits_for_answers_leaves_the_ledger_alone() {
+    let stage = Stage::new();
+    stage.plan("quiet", &gifts(100)).await;
+    let flaky = Flaky::calm(Arc::clone(&stage.ledger));
+    let barrier = Barrier::before(&stage);
+    let dispatcher = Arc::new(stage.dispatcher_on(flaky.clone(), barrier.clone(), &stage.entity));
+    let stop = Arc::new(Notify::new());
+    let running = {
+        let (dispatcher, stop) = (Arc::clone(&dispatcher), Arc::clone(&stop));
+        tokio::spawn(async move { dispatcher.run(stop.notified()).await.unwrap() })
+    };
+    // All that may be under way at once.
+    barrier.arrived.acquire_many(64).await.unwrap().forget();
+    let before = flaky.calls();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let busy = flaky.calls() - before;
+    stop.notify_one();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let stopping = flaky.calls() - before - busy;
+    barrier.go.add_permits(64);
+    assert_eq!(running.await.unwrap().accepted, 64);
+    assert!(busy < 10 && stopping < 10, "{busy} and {stopping} calls while nothing could be done");
+}
+
+#[tokio::test]
+async fn no_more_is_begun_than_its_moments_allow_soon() {
+    // A running clock, since the moments are waited for.
+    let mut stage = Stage::on(Sandbox::new().unwrap(), Arc::new(Sqlite::in_memory().unwrap()));
+    stage.rules.per_second = 8;
+    for name in ["one", "two", "three"] {
+        let gifts: Vec<_> = (0..40).map(|number| gift(&format!("{name}{number}"), payee(number), 100)).collect();
+        stage.plan(name, &gifts).await;
+    }
+    let dispatcher = Arc::new(stage.dispatcher());
+    let stop = Arc::new(Notify::new());
+    let running = {
+        let (dispatcher, stop) = (Arc::clone(&dispatcher), Arc::clone(&stop));
+        tokio::spawn(async move { dispatcher.run(stop.notified()).await.unwrap() })
+    };
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let sent = dispatcher.stats().sends;
+    assert!((4..=9).contains(&sent), "{sent} in a second at 8 a second");
+    let asked = std::time::Instant::now();
+    stop.notify_one();
+    let stats = running.await.unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(3), "the stop took {:?}", asked.elapsed());
+    assert!(stats.sends - sent <= 6, "{} more were sent after the stop", stats.sends - sent);
+}
+
+/// A machine that slept between intent and call does not send what others may
+/// have finished days ago.
+#[tokio::test]
+async fn who_slept_beyond_its_lease_sends_nothing() {
+    let mut stage = Stage::new();
+    stage.rules.per_second = 4;
+    let campaign = stage.plan("sleep", &gifts(2)).await;
+    let barrier = Barrier::before(&stage);
+    let sleeper = stage.dispatcher_over(barrier.clone(), &stage.entity);
+    let sleeping = tokio::spawn(async move {
+        sleeper.pass().await.unwrap();
+        sleeper.stats()
+    });
+    // One is on its way, the other one waits for its moment.
+    barrier.arrived.acquire().await.unwrap().forget();
+    while stage.payout("k00001").await.standing.phase == Phase::Planned {
+        tokio::task::yield_now().await;
+    }
+    stage.advance(stage.rules.lease);
+    stage.rules.per_second = 0;
+    let awake = stage.dispatcher();
+    stage.until(&awake, campaign, &[Phase::Accepted]).await;
+    barrier.go.add_permits(10);
+    let stats = sleeping.await.unwrap();
+    assert_eq!((stats.sends, stats.stale), (1, 2), "{stats:?}");
+    assert_eq!(awake.stats().sends, 2);
+    let journal = stage.ledger.journal(stage.payout("k00001").await.id).await.unwrap();
+    assert!(journal.last().unwrap().text.contains("its lease was over"), "{journal:?}");
+    assert!(stage.ledger.gate(&stage.mch_id()).await.unwrap().0.paused_until.is_none());
+    stage.balanced();
 }
