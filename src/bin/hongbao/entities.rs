@@ -14,7 +14,7 @@ use crate::failure::Failure;
 #[derive(clap::Args)]
 #[command(group(clap::ArgGroup::new("place").required(true).args(["config", "sandbox"])))]
 pub(crate) struct Source {
-    /// TOML file of merchant entities
+    /// TOML file of merchant entities; README.md shows one
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 

@@ -22,6 +22,7 @@ pub(crate) enum Verb {
     /// Send what is planned, and stay with it
     ///
     /// It may be killed at any moment and started again, also several times at once on one ledger.
+    /// It ends with 0 once every payout has its answer, also if some are refused or held.
     Run(payouts_run::Args),
     /// Say where the campaigns stand
     Status(Status),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hongbao::clock::Clock;
 use hongbao::payout::state::Phase;
 use hongbao::payout::{Campaign, Dispatcher, Ledger, Rules};
-use hongbao::{Client, Entity, Fen, Merchants};
+use hongbao::{Client, Fen, Merchants};
 use serde_json::json;
 
 use crate::entities::Source;
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
     }
     let ledger = args.ledger.existing().await?;
     let clock = ledger::running_clock(args.source.sandbox.as_deref()).await?;
-    let merchants = Merchants::new();
+    let merchants = Arc::new(Merchants::new());
     for entity in &entities {
         merchants.insert(Client::builder(entity).clock(Arc::clone(&clock)).build()?);
     }
@@ -79,7 +79,7 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
     if let Some(rate) = args.rate {
         rules.per_second = rate;
     }
-    let mut builder = Dispatcher::builder(Arc::clone(&ledger), Arc::new(merchants))
+    let mut builder = Dispatcher::builder(Arc::clone(&ledger), Arc::clone(&merchants))
         .rules(rules)
         .clock(Arc::clone(&clock))
         .in_flight(usize::from(args.in_flight));
@@ -92,7 +92,7 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
         let (dispatcher, stop) = (Arc::clone(&dispatcher), Arc::clone(&stop));
         tokio::spawn(async move { dispatcher.run(stop.notified()).await })
     };
-    let view = View { ledger: &*ledger, entities: &entities, clock: &*clock };
+    let view = View { ledger: &*ledger, merchants: &merchants, clock: &*clock };
     let watched = watch(terminal, &view, args.until, signals).await;
     stop.notify_one();
     if watched.as_ref().is_ok_and(|seen| seen.interrupted) {
@@ -140,15 +140,13 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
 /// to other processes, and nobody waits for them here.
 struct View<'a> {
     ledger: &'a dyn Ledger,
-    entities: &'a [Entity],
+    merchants: &'a Merchants,
     clock: &'a dyn Clock,
 }
 
 impl View<'_> {
     fn serves(&self, campaign: &Campaign) -> bool {
-        let known =
-            |entity: &Entity| campaign.mch_id.as_str() == entity.mch_id && campaign.app_id.as_str() == entity.app_id;
-        self.entities.iter().any(known)
+        self.merchants.find(campaign.mch_id.as_str(), campaign.app_id.as_str()).is_some()
     }
 }
 
@@ -234,8 +232,13 @@ impl Seen {
         self.accepted + self.received + self.returned
     }
 
-    const fn decided(&self) -> u64 {
-        self.all() - self.planned - self.sending
+    /// How many are where the run is to bring them.
+    const fn there(&self, until: Until) -> u64 {
+        let answered = self.all() - self.planned - self.sending;
+        match until {
+            Until::Settled => answered - self.accepted,
+            Until::Sent | Until::Stopped => answered,
+        }
     }
 
     fn ended(&self, until: Until) -> bool {
@@ -257,7 +260,9 @@ impl Seen {
     }
 
     const fn word(&self) -> &'static str {
-        if self.sending > 0 {
+        if self.stopped && self.planned + self.sending > 0 {
+            "stopped"
+        } else if self.sending > 0 {
             "unknown"
         } else if self.planned > 0 {
             "interrupted"
@@ -380,11 +385,11 @@ async fn watch(terminal: Terminal, view: &View<'_>, until: Until, signals: Signa
         match &bar {
             Some(bar) => {
                 bar.set_length(seen.all());
-                bar.set_position(seen.decided());
+                bar.set_position(seen.there(until));
                 bar.set_prefix(speed);
                 bar.set_message(counts);
             }
-            None => terminal.say(format_args!("{} of {}  {counts}  {speed}", seen.decided(), seen.all())),
+            None => terminal.say(format_args!("{} of {}  {counts}  {speed}", seen.there(until), seen.all())),
         }
     }
     if let Some(bar) = bar {
@@ -418,8 +423,10 @@ async fn speed(seen: &Seen, rate: f64, view: &View<'_>) -> String {
 fn counts(seen: &Seen) -> String {
     let mut text =
         format!("paid {}  waiting {}  unknown {}  held {}", seen.paid(), seen.planned, seen.sending, seen.held);
-    if seen.refused > 0 {
-        text.push_str(&format!("  refused {}", seen.refused));
+    for (count, what) in [(seen.refused, "refused"), (seen.received, "opened"), (seen.returned, "returned")] {
+        if count > 0 {
+            text.push_str(&format!("  {what} {count}"));
+        }
     }
     text
 }

@@ -206,8 +206,9 @@ fn a_stopped_merchant_is_explained_and_goes_on_when_it_is_released() {
     let desk = Desk::new();
     exits(&desk.sending(&["plan", &desk.file("three.csv", THREE), "--campaign", "spring"]), 0);
     desk.sandbox.console("PUT", "/api/merchants/1900000101/settings", r#"{"api_open": false}"#);
-    let stopped = desk.sending(&["run"]);
+    let stopped = desk.sending(&["run", "--json"]);
     exits(&stopped, 1);
+    assert_eq!(object(&stopped)["outcome"], "stopped");
     assert!(err(&stopped).contains("a merchant is stopped"), "{}", err(&stopped));
     let status = desk.looking(&["status"]);
     assert!(out(&status).contains("API_METHOD_CLOSED") && out(&status).contains("release --merchant 1900000101"));
