@@ -8,7 +8,7 @@ use super::rows;
 use super::totals::Shifts;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::ids::MchId;
+use crate::ids::{BillNo, MchId};
 use crate::payout::ledger::{Admission, Comparison, Conflict};
 use crate::payout::record::{Campaign, CampaignId, NewCampaign, NewPayout, Payout};
 use crate::payout::state::Standing;
@@ -180,20 +180,21 @@ fn insert(connection: &Connection, campaign: CampaignId, payouts: &[NewPayout], 
     let mut store = connection.prepare_cached(INSERT)?;
     let first: i64 =
         connection.prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM payout")?.query_row([], |row| row.get(0))?;
-    let mut next = first;
     let standing = Standing::planned(now);
     let (action, due_at) = standing.next.map(|next| (next.action.as_str(), next.at.unix_millis())).unzip();
-    for (index, given) in payouts.iter().enumerate() {
-        let number = given.number(&keys.mch_id)?;
-        if !keys.numbers.take(number.as_str(), next)? {
+    let numbers: Vec<BillNo> =
+        payouts.iter().map(|given| given.number(&keys.mch_id)).collect::<crate::error::Result<_>>()?;
+    let taken = take_all(&mut keys.numbers, &numbers, first)?;
+    for (((index, given), number), taken) in payouts.iter().enumerate().zip(&numbers).zip(taken) {
+        let Some(id) = taken else {
             // Somebody has it, so there is a payout.
             if let Some(known) = keys.known(&given.key, number.as_str())? {
                 count(&mut comparison, index, &known, given);
             }
             continue;
-        }
+        };
         store.execute(params![
-            next,
+            id,
             campaign.0,
             given.key,
             given.openid.as_str(),
@@ -206,9 +207,28 @@ fn insert(connection: &Connection, campaign: CampaignId, payouts: &[NewPayout], 
         ])?;
         shifts.enter(campaign, &standing, given.amount);
         comparison.new += 1;
-        next += 1;
     }
     shifts.write(connection)?;
-    numbers::merge(connection, first, next)?;
+    numbers::merge(connection, first, id_of(first, payouts.len()))?;
     Ok(comparison)
+}
+
+/// Takes the numbers that are free, in their own order, which is quicker than
+/// jumping about in the index; the ids of their payouts are in the given order.
+fn take_all(free: &mut Numbers<'_>, numbers: &[BillNo], first: i64) -> Result<Vec<Option<i64>>> {
+    let mut order: Vec<usize> = (0..numbers.len()).collect();
+    // Stable: of a number that is there twice the first one takes it.
+    order.sort_by_key(|index| &numbers[*index]);
+    let mut taken = vec![None; numbers.len()];
+    for index in order {
+        let id = id_of(first, index);
+        if free.take(numbers[index].as_str(), id)? {
+            taken[index] = Some(id);
+        }
+    }
+    Ok(taken)
+}
+
+fn id_of(first: i64, index: usize) -> i64 {
+    first.saturating_add(i64::try_from(index).unwrap_or(i64::MAX))
 }
