@@ -344,3 +344,31 @@ fn lines_for_a_pipe_come_alone() {
     exits(&both, 2);
     assert_eq!(object(&both)["outcome"], "not_sent");
 }
+
+#[test]
+fn several_runs_at_once_share_a_file() {
+    let desk = Desk::new();
+    desk.sandbox.console("PUT", "/api/merchants/1900000101/settings", r#"{"calls_per_second": 10000}"#);
+    let mut file = "openid,amount\n".to_owned();
+    for number in 0..600 {
+        file.push_str(&format!("oMany{number:023},1.00\n"));
+    }
+    exits(&desk.sending(&["plan", &desk.file("many.csv", &file), "--campaign", "many"]), 0);
+    let directory = desk.sandbox.directory.to_str().unwrap();
+    let runs: Vec<_> = (0..3)
+        .map(|_| {
+            let mut command =
+                program(&["payouts", "run", "--ledger", &desk.ledger(), "--sandbox", directory, "--json"]);
+            command.args(["--rate", "200", "--in-flight", "16"]);
+            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    let mut sends = 0;
+    for run in runs {
+        let ended = run.wait_with_output().unwrap();
+        exits(&ended, 0);
+        sends += object(&ended)["sends"].as_i64().unwrap();
+    }
+    // Nothing failed, so nothing had to be sent again, whoever sent it.
+    assert_eq!((sends, desk.sandbox.paid()), (600, 60_000));
+}
