@@ -119,7 +119,7 @@ impl Pool {
              SELECT set_config('synchronous_commit', 'on', false) \
              WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write'); \
              SELECT current_setting('server_version_num'), current_setting('transaction_read_only'), \
-             current_setting('synchronous_commit')",
+             current_setting('synchronous_commit'), current_setting('server_encoding')",
             self.schema
         );
         let messages = client.simple_query(&sql).await?;
@@ -138,6 +138,11 @@ impl Pool {
         if fact(1) == "on" {
             let next = "name the primary, or several hosts with target_session_attrs=read-write";
             return refuse("this server, database or role only reads".to_owned(), next);
+        }
+        // Else the first Chinese answer of WeChat Pay could not be recorded.
+        if !matches!(fact(3), "UTF8" | "SQL_ASCII") {
+            let next = "make another database: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0";
+            return refuse(format!("a database in {} cannot keep every text", fact(3)), next);
         }
         if matches!(fact(2), "off" | "local" | "remote_write") {
             let next = "let the role set synchronous_commit to on";

@@ -498,6 +498,16 @@ async fn a_rate_is_shared_by_all_processes() {
 }
 
 #[tokio::test]
+async fn a_database_that_cannot_keep_every_text_is_refused() {
+    let sql = server().sql("public").await;
+    sql.batch_execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0").await.unwrap();
+    let url = server().url().replace("/postgres?", "/latin?");
+    let error = Postgres::connect(&url).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Ledger);
+    assert!(error.report().contains("LATIN1") && error.next_step().contains("UTF8"), "{}", error.report());
+}
+
+#[tokio::test]
 async fn who_waits_for_a_lock_is_told_so() {
     let schema = server().schema();
     let ledger = Postgres::connect(&server().url_of(&schema)).await.unwrap();
