@@ -183,7 +183,7 @@ fn words(event: &Event) -> String {
     };
     match event {
         Event::Sent(SendAnswer::Accepted) => "accepted".to_owned(),
-        Event::Sent(SendAnswer::NotSent { text, .. }) => with("not sent", None, text),
+        Event::Sent(SendAnswer::NotSent { text, .. } | SendAnswer::Invalid { text }) => with("not sent", None, text),
         Event::Sent(SendAnswer::Refused { code, text }) => with("refused", Some(code), text),
         Event::Sent(SendAnswer::Unknown { code, text }) => with("unknown", code.as_deref(), text),
         Event::Asked(QueryAnswer::Found { status, .. }) => format!("found: {status}"),

@@ -87,7 +87,7 @@ pub(super) async fn send(
     let answer = SendAnswer::of(&result);
     count(match &answer {
         SendAnswer::Accepted => &desk.counters.accepted,
-        SendAnswer::NotSent { .. } | SendAnswer::Refused { .. } => &desk.counters.refused,
+        SendAnswer::NotSent { .. } | SendAnswer::Invalid { .. } | SendAnswer::Refused { .. } => &desk.counters.refused,
         SendAnswer::Unknown { .. } => &desk.counters.unknown,
     });
     Done { payout, event: Event::Sent(answer), raw: kept(raw) }

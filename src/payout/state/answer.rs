@@ -17,9 +17,15 @@ pub enum SendAnswer {
     NotSent {
         /// In a few words.
         text: String,
-        /// Whether the cause lies in the merchant's configuration or the request
-        /// and will not go away by itself.
+        /// Whether the cause lies in the merchant's configuration and will not go
+        /// away by itself.
         lasting: bool,
+    },
+    /// No byte left this machine: the packet itself breaks a rule, and no other
+    /// packet of the merchant need do so.
+    Invalid {
+        /// Which rule.
+        text: String,
     },
     /// Refused with a documented code: this attempt did nothing.
     Refused {
@@ -46,6 +52,7 @@ impl SendAnswer {
         };
         let text = words(error);
         match error.outcome() {
+            Outcome::NotSent if error.kind() == ErrorKind::Invalid => Self::Invalid { text },
             Outcome::NotSent => Self::NotSent { text, lasting: error.kind() != ErrorKind::Connect },
             Outcome::Refused => Self::Refused { code: error.code().map(text_of).unwrap_or_default(), text },
             Outcome::Unknown => Self::Unknown { code: error.code().map(text_of), text },

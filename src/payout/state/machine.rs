@@ -125,6 +125,11 @@ impl Machine<'_> {
                     false => GateEvent::Unreachable(text.clone()),
                 });
             }
+            SendAnswer::Invalid { text } => {
+                self.standing.open -= 1;
+                self.hold(Cause::Payee, text);
+                self.gate = Some(GateEvent::Strike(text.clone()));
+            }
             SendAnswer::Refused { code, text } => {
                 self.standing.open -= 1;
                 self.refused(code, text);

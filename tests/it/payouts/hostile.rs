@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hongbao::payout::Sqlite;
-use hongbao::payout::state::Phase;
+use hongbao::payout::state::{Cause, Phase};
 use hongbao::sandbox::Sandbox;
 use hongbao::{Delivered, Failed, Post, Transport};
 use tokio::sync::{Notify, Semaphore};
@@ -173,4 +173,22 @@ async fn who_slept_beyond_its_lease_sends_nothing() {
     assert!(journal.last().unwrap().text.contains("its lease was over"), "{journal:?}");
     assert!(stage.ledger.gate(&stage.mch_id()).await.unwrap().0.paused_until.is_none());
     stage.balanced();
+}
+
+/// Whoever adds payouts without a plan may add one that is no packet.
+#[tokio::test]
+async fn a_payout_that_is_no_packet_stops_nobody_else() {
+    let stage = Stage::new();
+    // Below one yuan a packet needs a scene.
+    let mut all = vec![gift("wrong", payee(0), 50)];
+    all.extend(gifts(200).into_iter().skip(1));
+    stage.plan("mixed", &all).await;
+    let dispatcher = stage.dispatcher();
+    dispatcher.pass().await.unwrap();
+    assert_eq!(dispatcher.stats().accepted, 199);
+    let (gate, _) = stage.ledger.gate(&stage.mch_id()).await.unwrap();
+    assert!(!gate.stopped, "{gate:?}");
+    let wrong = stage.payout("wrong").await;
+    assert_eq!((wrong.standing.phase, wrong.standing.cause, wrong.standing.open), (Phase::Held, Some(Cause::Payee), 0));
+    assert!(wrong.standing.note.unwrap().contains("scene"));
 }
