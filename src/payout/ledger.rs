@@ -60,8 +60,9 @@ pub trait Ledger: Send + Sync {
     /// The campaigns that have something to do at `now`.
     async fn due(&self, now: Timestamp) -> Result<Vec<Due>>;
 
-    /// When the next action of any ready campaign is due, claimed ones included.
-    async fn next_due(&self) -> Result<Option<Timestamp>>;
+    /// What the ready campaigns have to do, claimed payouts included, and when the
+    /// first of each is due.
+    async fn next_due(&self) -> Result<Vec<(Due, Timestamp)>>;
 
     /// Hands out payouts whose next action is due, the longest waiting first, each
     /// to one caller alone until [`Claim::until`]. Their versions are new, so

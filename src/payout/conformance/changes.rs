@@ -137,7 +137,7 @@ pub(super) async fn what_is_settled_is_not_due(ledger: Arc<dyn Ledger>) -> Check
         same("claimed", world.claim_for(action, 10, far).await?.len(), 0)?;
     }
     same("what is due", world.ledger.due(far).await?, vec![])?;
-    same("when the next is due", world.ledger.next_due().await?, None)?;
+    same("when the next is due", world.first_due().await?, None)?;
     let settled = world.payout(payout.id).await?;
     same("what comes next", settled.standing.next, None)?;
     // A person may begin it anew.

@@ -131,6 +131,11 @@ impl World {
         Ok(self.ledger.claim(&Claim { campaign: self.id(), action, limit, now, until }).await?)
     }
 
+    /// When the next action of any ready campaign is due.
+    pub(super) async fn first_due(&self) -> Checked<Option<Timestamp>> {
+        Ok(self.ledger.next_due().await?.into_iter().map(|(_, at)| at).min())
+    }
+
     pub(super) async fn payout(&self, id: PayoutId) -> Checked<Payout> {
         some("a payout by its id", self.ledger.payout(id).await?)
     }

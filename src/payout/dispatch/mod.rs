@@ -378,7 +378,7 @@ impl Work {
         Duration::from_millis(100).saturating_mul(1 << self.failures.min(6)).min(Duration::from_secs(5))
     }
 
-    async fn until_next(&self) -> Duration {
+    async fn until_next(&mut self) -> Duration {
         match self.next_moment().await {
             // What is due already could not be claimed just now.
             Ok(Some(next)) => next.since(self.desk.now()).max(BREATH),

@@ -82,39 +82,29 @@ impl Work {
 
     /// Leaves out the campaigns of merchants that this process has no client for.
     async fn served(&mut self, due: Vec<Due>) -> Result<Vec<Due>> {
-        if due.iter().any(|entry| !self.campaigns.contains_key(&entry.campaign)) {
+        self.know_campaigns(due.iter()).await?;
+        Ok(due.into_iter().filter(|entry| self.serves(entry)).collect())
+    }
+
+    async fn know_campaigns(&mut self, mut due: impl Iterator<Item = &Due>) -> Result<()> {
+        if due.any(|entry| !self.campaigns.contains_key(&entry.campaign)) {
             let campaigns = self.desk.ledger.campaigns().await?;
             self.campaigns = campaigns.into_iter().map(|campaign| (campaign.id, campaign)).collect();
         }
-        Ok(self.served_already(due).collect())
+        Ok(())
     }
 
-    fn served_already(&self, due: Vec<Due>) -> impl Iterator<Item = Due> {
-        due.into_iter().filter(|entry| {
-            self.campaigns.get(&entry.campaign).is_some_and(|campaign| self.desk.client(campaign).is_some())
-        })
+    fn serves(&self, entry: &Due) -> bool {
+        self.campaigns.get(&entry.campaign).is_some_and(|campaign| self.desk.client(campaign).is_some())
     }
 
-    /// When there will be something to do again: when a payout is due, or a pause
-    /// is over.
-    pub(super) async fn next_moment(&self) -> Result<Option<Timestamp>> {
+    /// When there will be something to do again: when a payout is due and no pause
+    /// keeps it back.
+    pub(super) async fn next_moment(&mut self) -> Result<Option<Timestamp>> {
         let now = self.desk.now();
-        let ledger = &self.desk.ledger;
-        match ledger.next_due().await? {
-            Some(next) if next <= now => {
-                let mut moments = vec![];
-                for entry in self.served_already(ledger.due(now).await?) {
-                    let gate = self.gates.get(&entry.mch_id);
-                    if gate.allows(entry.action, now) {
-                        // It became due since the last look.
-                        moments.push(now);
-                    } else if !gate.stopped {
-                        moments.extend(gate.paused_until);
-                    }
-                }
-                Ok(moments.into_iter().min())
-            }
-            next => Ok(next),
-        }
+        let next = self.desk.ledger.next_due().await?;
+        self.know_campaigns(next.iter().map(|(entry, _)| entry)).await?;
+        let served = next.into_iter().filter(|(entry, _)| self.serves(entry));
+        Ok(served.filter_map(|(entry, at)| self.gates.get(&entry.mch_id).when(entry.action, at.max(now))).min())
     }
 }

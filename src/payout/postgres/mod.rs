@@ -150,7 +150,7 @@ impl Ledger for Postgres {
         self.run(|| self.what_is_due(now)).await
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
+    async fn next_due(&self) -> Result<Vec<(Due, Timestamp)>> {
         self.run(|| self.when_due()).await
     }
 

@@ -18,7 +18,7 @@ WHERE c.ready IS NOT NULL
     AND EXISTS (SELECT FROM payout p WHERE p.campaign = c.id AND p.action = a.action AND p.due_at <= $1)
 ORDER BY c.id, a.action DESC";
 
-const NEXT_DUE: &str = "SELECT min(first.due_at)
+const NEXT_DUE: &str = "SELECT c.mch_id, c.id, a.action, first.due_at
 FROM campaign c CROSS JOIN (VALUES ('send'), ('query')) AS a (action)
 CROSS JOIN LATERAL (
     SELECT p.due_at FROM payout p WHERE p.campaign = c.id AND p.action = a.action ORDER BY p.due_at LIMIT 1
@@ -46,27 +46,32 @@ const GIVE_BACK: &str = "WITH mine AS MATERIALIZED (
 )
 UPDATE payout p SET due_at = $3, version = p.version + 1 FROM mine WHERE p.id = mine.id";
 
+/// Merchant, campaign, action.
+fn due(columns: &mut Columns<'_>) -> Result<Due, Failure> {
+    Ok(Due {
+        mch_id: MchId::new(columns.next::<String>()?)?,
+        campaign: CampaignId(columns.next()?),
+        action: columns.action()?,
+    })
+}
+
 impl Postgres {
     pub(super) async fn what_is_due(&self, now: Timestamp) -> Result<Vec<Due>, Failure> {
         let mut slot = self.pool.slot().await;
         let session = self.pool.session(&mut slot).await?;
         let found = session.query(DUE, &[&now.unix_millis()]).await?;
-        let due = |row| {
-            let mut columns = Columns::of(row);
-            Ok(Due {
-                mch_id: MchId::new(columns.next::<String>()?)?,
-                campaign: CampaignId(columns.next()?),
-                action: columns.action()?,
-            })
-        };
-        found.iter().map(due).collect()
+        found.iter().map(|row| due(&mut Columns::of(row))).collect()
     }
 
-    pub(super) async fn when_due(&self) -> Result<Option<Timestamp>, Failure> {
+    pub(super) async fn when_due(&self) -> Result<Vec<(Due, Timestamp)>, Failure> {
         let mut slot = self.pool.slot().await;
         let session = self.pool.session(&mut slot).await?;
         let found = session.query(NEXT_DUE, &[]).await?;
-        found.first().map_or(Ok(None), |row| Columns::of(row).time_if_any())
+        let first = |row| {
+            let mut columns = Columns::of(row);
+            Ok((due(&mut columns)?, columns.time()?))
+        };
+        found.iter().map(first).collect()
     }
 
     pub(super) async fn claim_payouts(&self, claim: &Claim) -> Result<Vec<Payout>, Failure> {

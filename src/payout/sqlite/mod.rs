@@ -103,7 +103,7 @@ impl Ledger for Sqlite {
         self.0.read(move |connection| work::due(connection, now)).await
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
+    async fn next_due(&self) -> Result<Vec<(Due, Timestamp)>> {
         self.0.read(work::next_due).await
     }
 

@@ -1,6 +1,6 @@
 //! What workers do with payouts, and what holds for a merchant as a whole.
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, params};
 
 use super::fault::{Fault, Result, strange};
 use super::numbers::Numbers;
@@ -21,32 +21,34 @@ pub(super) const DUE: &str = "SELECT m.mch_id, c.id, a.action FROM campaign c JO
      (SELECT 'send' AS action UNION ALL SELECT 'query') a WHERE c.ready IS NOT NULL AND EXISTS \
      (SELECT 1 FROM payout p WHERE p.campaign = c.id AND p.action = a.action AND p.due_at <= ?) ORDER BY c.id";
 
-pub(super) const NEXT_DUE: &str = "SELECT min(first) FROM (SELECT (SELECT min(p.due_at) FROM payout p \
-     WHERE p.campaign = c.id AND p.action = a.action AND p.due_at IS NOT NULL) AS first FROM campaign c, \
-     (SELECT 'send' AS action UNION ALL SELECT 'query') a WHERE c.ready IS NOT NULL)";
+pub(super) const NEXT_DUE: &str = "SELECT * FROM (SELECT m.mch_id, c.id, a.action, (SELECT min(p.due_at) FROM payout p \
+     WHERE p.campaign = c.id AND p.action = a.action AND p.due_at IS NOT NULL) AS first FROM campaign c \
+     JOIN merchant m ON m.id = c.merchant, (SELECT 'send' AS action UNION ALL SELECT 'query') a \
+     WHERE c.ready IS NOT NULL) WHERE first IS NOT NULL";
 
 /// Behind [`rows::PAYOUT`].
 pub(super) const CLAIMED: &str = "WHERE p.campaign = ? AND p.action = ? AND p.due_at <= ? \
      AND c.ready IS NOT NULL ORDER BY p.due_at, p.id LIMIT ?";
 
 pub(super) fn due(connection: &Connection, now: Timestamp) -> Result<Vec<Due>> {
-    connection
-        .prepare_cached(DUE)?
-        .query_and_then([now.unix_millis()], |row| {
-            let mch_id: String = row.get(0)?;
-            let action: String = row.get(2)?;
-            Ok(Due {
-                mch_id: MchId::new(mch_id).map_err(|problem| strange("merchant", problem))?,
-                campaign: CampaignId(row.get(1)?),
-                action: rows::named("action", &action, Action::from_name)?,
-            })
-        })?
-        .collect()
+    let mut statement = connection.prepare_cached(DUE)?;
+    statement.query_and_then([now.unix_millis()], due_row)?.collect()
 }
 
-pub(super) fn next_due(connection: &Connection) -> Result<Option<Timestamp>> {
+/// Merchant, campaign, action.
+fn due_row(row: &Row<'_>) -> Result<Due> {
+    let mch_id: String = row.get(0)?;
+    let action: String = row.get(2)?;
+    Ok(Due {
+        mch_id: MchId::new(mch_id).map_err(|problem| strange("merchant", problem))?,
+        campaign: CampaignId(row.get(1)?),
+        action: rows::named("action", &action, Action::from_name)?,
+    })
+}
+
+pub(super) fn next_due(connection: &Connection) -> Result<Vec<(Due, Timestamp)>> {
     let mut statement = connection.prepare_cached(NEXT_DUE)?;
-    Ok(statement.query_row([], |row| row.get::<_, Option<i64>>(0))?.map(Timestamp::from_unix_millis))
+    statement.query_and_then([], |row| Ok((due_row(row)?, Timestamp::from_unix_millis(row.get(3)?))))?.collect()
 }
 
 pub(super) fn claim(connection: &Connection, claim: &Claim) -> Result<Vec<Payout>> {

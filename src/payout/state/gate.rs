@@ -55,8 +55,15 @@ impl Gate {
     /// Whether the merchant may do this now.
     #[must_use]
     pub fn allows(&self, action: Action, now: Timestamp) -> bool {
-        let paused = self.paused_until.is_some_and(|until| now < until) && (self.all || action == Action::Send);
-        !self.stopped && !paused
+        self.when(action, now) == Some(now)
+    }
+
+    /// When the merchant may do this, at `at` or later; `None` while a person is
+    /// waited for.
+    #[must_use]
+    pub fn when(&self, action: Action, at: Timestamp) -> Option<Timestamp> {
+        let until = self.paused_until.filter(|_| self.all || action == Action::Send);
+        (!self.stopped).then(|| until.map_or(at, |until| until.max(at)))
     }
 
     /// The most packets that may be under way now: one after a pause.

@@ -181,7 +181,7 @@ impl Ledger for Spoilt {
         self.ledger().due(now).await
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
+    async fn next_due(&self) -> Result<Vec<(Due, Timestamp)>> {
         self.ledger().next_due().await
     }
 

@@ -102,7 +102,7 @@ forward! {
     add(campaign: CampaignId, payouts: &[NewPayout], now: Timestamp) -> Comparison;
     admit(campaign: CampaignId, payout: &NewPayout, most: u32, now: Timestamp) -> Admission;
     due(now: Timestamp) -> Vec<Due>;
-    next_due() -> Option<Timestamp>;
+    next_due() -> Vec<(Due, Timestamp)>;
     claim(claim: &Claim) -> Vec<Payout>;
     give_back(claimed: &[(PayoutId, Version)], now: Timestamp) -> ();
     record(changes: &[Change]) -> Vec<Recorded>;

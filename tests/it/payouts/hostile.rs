@@ -192,3 +192,26 @@ async fn a_payout_that_is_no_packet_stops_nobody_else() {
     assert_eq!((wrong.standing.phase, wrong.standing.cause, wrong.standing.open), (Phase::Held, Some(Cause::Payee), 0));
     assert!(wrong.standing.note.unwrap().contains("scene"));
 }
+
+/// Neither what this process does not serve nor what pauses hides the rest.
+#[tokio::test]
+async fn a_pass_tells_of_the_next_thing_that_it_can_do() {
+    let mut stage = Stage::new();
+    let other = stage.sandbox.merchants().remove(1);
+    let entity = std::mem::replace(&mut stage.entity, other);
+    stage.plan("others", &gifts(3)).await;
+    stage.entity = entity;
+    stage.plan("ours", &gifts(3)).await;
+    let pass = stage.dispatcher().pass().await.unwrap();
+    let asked_at = stage.sandbox.now().after(Duration::from_secs(600));
+    assert_eq!((pass.calls, pass.next), (3, Some(asked_at)));
+
+    // The merchant's money is used up until tomorrow; its packets are asked about all the same.
+    stage.rules.merchant_day = hongbao::Fen::new(1);
+    stage.plan("more", &[gift("more", payee(9), 100)]).await;
+    let dispatcher = stage.dispatcher();
+    let pass = dispatcher.pass().await.unwrap();
+    assert_eq!((pass.calls, pass.next), (0, Some(asked_at)));
+    stage.advance(Duration::from_secs(600));
+    assert_eq!(dispatcher.pass().await.unwrap().calls, 3);
+}

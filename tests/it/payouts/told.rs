@@ -165,7 +165,7 @@ impl Ledger for Told {
         panic!("a report does nothing")
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
+    async fn next_due(&self) -> Result<Vec<(Due, Timestamp)>> {
         panic!("a report does nothing")
     }
 

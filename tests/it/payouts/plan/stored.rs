@@ -145,7 +145,7 @@ impl Ledger for Shelf {
         Err(not_here())
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
+    async fn next_due(&self) -> Result<Vec<(Due, Timestamp)>> {
         Err(not_here())
     }
 
