@@ -37,6 +37,10 @@ pub struct Rules {
     /// The age at which a packet can no longer be queried.
     pub horizon: Duration,
     /// How long a worker may keep what it claimed before another one takes it.
+    /// Longer than the client's longest call (30 seconds unless told) and the
+    /// quarter of a second or so for which a call waits for its moment: a shorter
+    /// lease sends numbers again that are still under way, which pays nobody twice
+    /// and is in vain.
     pub lease: Duration,
     /// How long a merchant without money waits before one packet tries again.
     pub balance_pause: Duration,

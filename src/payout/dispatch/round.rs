@@ -82,16 +82,24 @@ impl Work {
 
     /// Leaves out the campaigns of merchants that this process has no client for.
     async fn served(&mut self, due: Vec<Due>) -> Result<Vec<Due>> {
-        self.know_campaigns(due.iter()).await?;
+        if self.know_campaigns(due.iter()).await? {
+            for entry in due.iter().filter(|entry| !self.serves(entry)) {
+                let app_id = self.campaigns.get(&entry.campaign).map(|campaign| campaign.app_id.as_str());
+                let app_id = app_id.unwrap_or_default();
+                tracing::warn!(mch_id = %entry.mch_id, app_id, campaign = %entry.campaign, "left to other processes: this one has no client for the merchant and appid");
+            }
+        }
         Ok(due.into_iter().filter(|entry| self.serves(entry)).collect())
     }
 
-    async fn know_campaigns(&mut self, mut due: impl Iterator<Item = &Due>) -> Result<()> {
-        if due.any(|entry| !self.campaigns.contains_key(&entry.campaign)) {
+    /// Whether one of them was new.
+    async fn know_campaigns(&mut self, mut due: impl Iterator<Item = &Due>) -> Result<bool> {
+        let new = due.any(|entry| !self.campaigns.contains_key(&entry.campaign));
+        if new {
             let campaigns = self.desk.ledger.campaigns().await?;
             self.campaigns = campaigns.into_iter().map(|campaign| (campaign.id, campaign)).collect();
         }
-        Ok(())
+        Ok(new)
     }
 
     fn serves(&self, entry: &Due) -> bool {
