@@ -411,7 +411,8 @@ async fn speed(seen: &Seen, rate: f64, view: &View<'_>) -> String {
             120..=7199 => format!("  {} min left", left / 60),
             _ => format!("  {} h left", left / 3600),
         });
-    } else if let Ok(Some(next)) = view.ledger.next_due().await
+    } else if let Ok(moments) = view.ledger.next_due().await
+        && let Some(next) = moments.into_iter().map(|(_, at)| at).min()
         && next > view.clock.now()
     {
         // What a process that died had under way, or pauses between attempts, or queries.
