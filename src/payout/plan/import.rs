@@ -37,7 +37,7 @@ impl Plan {
         ledger: &dyn Ledger,
         progress: &mut (dyn FnMut(Stage, u64) + Send),
     ) -> Result<Imported, Failure> {
-        Ok(self.compared(ledger, progress).await?.0)
+        Ok(self.compared(ledger, Reading::All, progress).await?.0)
     }
 
     /// Stores the payouts that are not known yet, and says that the campaign is
@@ -56,7 +56,7 @@ impl Plan {
         now: Timestamp,
         progress: &mut (dyn FnMut(Stage, u64) + Send),
     ) -> Result<Imported, Failure> {
-        let (compared, known) = self.compared(ledger, progress).await?;
+        let (compared, known) = self.compared(ledger, Reading::WhereNeeded, progress).await?;
         let finished = known.filter(|known| known.ready.is_some() && known.digest.as_deref() == Some(self.digest()));
         if compared.new == 0 && finished.is_some() {
             return Ok(compared);
@@ -64,11 +64,16 @@ impl Plan {
         let campaign = ledger.campaign(self.campaign(), now).await?.id;
         let mut import = Import::new(self);
         let mut batches = Batches::open(self)?;
-        while let Some(batch) = batches.next()? {
-            import.take(&ledger.add(campaign, &batch.payouts, now).await?, &batch);
+        let mut next = batches.next()?;
+        while let Some(batch) = next {
+            // The next batch is read while the ledger writes this one.
+            let (added, following) =
+                tokio::join!(biased; ledger.add(campaign, &batch.payouts, now), async { batches.next() });
+            import.take(&added?, &batch);
             // Somebody else has planned one of these keys since the comparison.
             import.unless_refused()?;
-            progress(Stage::Storing, batches.done);
+            progress(Stage::Storing, import.new + import.known);
+            next = following?;
         }
         ledger.ready(campaign, self.digest(), now).await?;
         Ok(Imported { campaign: Some(campaign), new: import.new, known: import.known })
@@ -78,6 +83,7 @@ impl Plan {
     async fn compared(
         &self,
         ledger: &dyn Ledger,
+        reading: Reading,
         progress: &mut (dyn FnMut(Stage, u64) + Send),
     ) -> Result<(Imported, Option<Campaign>), Failure> {
         let campaigns = ledger.campaigns().await?;
@@ -89,6 +95,9 @@ impl Plan {
         // Keys are the merchant's, so that any of its campaigns can be asked;
         // where there is none, no key is known.
         let asked = own.or_else(|| of_merchant().next()).map(|known| known.id);
+        if asked.is_none() && reading == Reading::WhereNeeded {
+            return Ok((Imported { campaign: None, new: self.totals.count, known: 0 }, None));
+        }
         let mut import = Import::new(self);
         let mut batches = Batches::open(self)?;
         while let Some(batch) = batches.next()? {
@@ -102,6 +111,14 @@ impl Plan {
         import.unless_refused()?;
         Ok((Imported { campaign: own.map(|own| own.id), new: import.new, known: import.known }, own.cloned()))
     }
+}
+
+/// Whether a comparison reads the file again where there is nothing to compare
+/// it with, only to see that it has not changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    All,
+    WhereNeeded,
 }
 
 fn count(length: usize) -> u64 {

@@ -231,7 +231,8 @@ async fn a_dry_run_stores_nothing_and_tells_the_same() {
     let mut heard = vec![];
     let wet = plan.store(&shelf, now(), &mut |stage, done| heard.push((stage, done))).await.unwrap();
     assert_eq!((wet.campaign.is_some(), wet.new, wet.known), (true, 2, 0));
-    assert_eq!(heard, [(Stage::Comparing, 2), (Stage::Storing, 2)]);
+    // There was nothing to compare it with.
+    assert_eq!(heard, [(Stage::Storing, 2)]);
     let campaign = shelf.campaign_of("spring").unwrap();
     assert_eq!((campaign.ready, campaign.digest.as_deref()), (Some(now()), Some(plan.digest())));
 }
@@ -323,8 +324,8 @@ async fn what_a_crash_interrupts_the_same_file_completes() {
     assert_eq!(shelf.campaign_of("spring").unwrap().ready, Some(now()));
 }
 
-/// The text is another one at the n-th reading: 1 is the check, 2 the
-/// comparison, 3 the storing.
+/// The text is another one at the n-th reading: 1 is the check, then come the
+/// comparison, where the merchant has campaigns already, and the storing.
 #[tokio::test]
 async fn a_file_that_changes_meanwhile_is_refused() {
     let first = csv(&[(A, "1.88"), (B, "2.00")]);
@@ -344,6 +345,17 @@ async fn a_file_that_changes_meanwhile_is_refused() {
             Ok(Box::new(std::io::Cursor::new(text.clone())))
         });
         let shelf = Shelf::default();
+        if at == 3 {
+            let mut winter = options();
+            winter.campaign.name = "winter".into();
+            let other = Plan::read(
+                &Source::bytes("w.csv", csv(&[("oQx4r0X0c1b2a3z4y5x6w7v8u9tm", "1.00")]).into_bytes()),
+                &winter,
+            )
+            .unwrap();
+            other.store(&shelf, now(), &mut |_, _| {}).await.unwrap();
+        }
+        let known = shelf.payouts().len();
         let plan = Plan::read(&source, &options()).unwrap();
         let refused = problems(plan.store(&shelf, now(), &mut |_, _| {}).await.unwrap_err());
         if !other.contains("key") {
@@ -351,7 +363,7 @@ async fn a_file_that_changes_meanwhile_is_refused() {
                 "the file has changed since it was checked; plan it again, and leave it alone until it is stored";
             assert_eq!(refused, expected, "{other}");
         }
-        assert!(shelf.payouts().is_empty(), "what was not checked is not stored");
+        assert_eq!(shelf.payouts().len(), known, "what was not checked is not stored");
         assert!(shelf.campaign_of("spring").is_none_or(|campaign| campaign.ready.is_none()));
     }
 }
