@@ -10,12 +10,15 @@ use crate::payout::ledger::{Claim, Due};
 use crate::payout::state::Next;
 use crate::payout::{CampaignId, Payout, PayoutId, Version};
 
-/// The first entry of the index for each campaign and action, not a look at
-/// all payouts.
+/// The first entry of the index for each campaign and action. A mere `EXISTS`
+/// lets the server read all payouts instead, if most of them are due.
 const DUE: &str = "SELECT c.mch_id, c.id, a.action
 FROM campaign c CROSS JOIN (VALUES ('send'), ('query')) AS a (action)
+CROSS JOIN LATERAL (
+    SELECT FROM payout p WHERE p.campaign = c.id AND p.action = a.action AND p.due_at <= $1
+    ORDER BY p.due_at LIMIT 1
+) AS first
 WHERE c.ready IS NOT NULL
-    AND EXISTS (SELECT FROM payout p WHERE p.campaign = c.id AND p.action = a.action AND p.due_at <= $1)
 ORDER BY c.id, a.action DESC";
 
 const NEXT_DUE: &str = "SELECT c.mch_id, c.id, a.action, first.due_at

@@ -507,6 +507,40 @@ async fn a_database_that_cannot_keep_every_text_is_refused() {
     assert!(error.report().contains("LATIN1") && error.next_step().contains("UTF8"), "{}", error.report());
 }
 
+/// It is asked many times a second, and most of a million payouts may be due.
+#[tokio::test]
+async fn what_is_due_is_found_without_a_look_at_all_payouts() {
+    let schema = server().schema();
+    let ledger = Postgres::connect(&server().url_of(&schema)).await.unwrap();
+    for name in 0..50 {
+        let other = NewCampaign { name: format!("other {name}"), ..spring() };
+        let campaign = ledger.campaign(&other, at(0)).await.unwrap().id;
+        ledger.ready(campaign, "digest", at(0)).await.unwrap();
+    }
+    planned(&ledger, 5_000).await;
+    let sql = server().sql(&schema).await;
+    sql.batch_execute("ANALYZE").await.unwrap();
+    let looks = async |column: &str| {
+        let sum = format!("SELECT {column} FROM pg_stat_user_tables WHERE schemaname = $1 AND relname = 'payout'");
+        sql.query_one(&sum, &[&schema]).await.unwrap().get::<_, i64>(0)
+    };
+    // A session tells what it has done once a second at most, and when it ends.
+    let settled = async || {
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        ledger.campaigns().await.unwrap();
+        (looks("seq_scan").await, looks("idx_scan").await)
+    };
+    let (whole, _) = settled().await;
+    for _ in 0..10 {
+        assert_eq!(ledger.due(at(1)).await.unwrap().len(), 1);
+        assert_eq!(ledger.next_due().await.unwrap().len(), 1);
+        assert_eq!(ledger.claim(&claim(CampaignId(51), 7)).await.unwrap().len(), 7);
+    }
+    let (now, by_index) = settled().await;
+    assert!(by_index > 0, "nothing was told yet");
+    assert_eq!(now - whole, 0, "looks at all payouts");
+}
+
 #[tokio::test]
 async fn who_waits_for_a_lock_is_told_so() {
     let schema = server().schema();
