@@ -158,6 +158,15 @@ fn a_second_number_needs_the_proof_and_is_used_once() {
 }
 
 #[test]
+fn what_is_no_packet_is_the_payees_trouble_alone() {
+    let invalid = Event::Sent(SendAnswer::Invalid { text: "no scene".into() });
+    let found = take(&after(&[(Event::Begin, 0)]), &invalid, at(1));
+    let standing = found.standing;
+    assert_eq!((standing.phase, standing.cause, standing.open), (Phase::Held, Some(Cause::Payee), 0));
+    assert_eq!(found.gate, Some(GateEvent::Strike("no scene".into())));
+}
+
+#[test]
 fn late_answers_bring_facts_and_nothing_else() {
     let planned = Standing::planned(at(0));
     let late = |answer| Event::Late { generation: 0, answer };

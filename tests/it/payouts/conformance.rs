@@ -62,6 +62,7 @@ async fn ledgers_with_flaws_do_not_pass() {
         (Flaw::ForgetsNumbers, "a_new_number_leads_to_its_payout"),
         (Flaw::LosesNotes, "every_field_of_a_standing_survives"),
         (Flaw::IgnoresReady, "nothing_is_handed_out_before_its_campaign_is_ready"),
+        (Flaw::HidesLaterMoments, "claims_keep_campaigns_and_actions_apart"),
         (Flaw::JournalBackwards, "the_journal_keeps_its_order"),
         (Flaw::AdmitsAll, "a_payees_admissions_are_limited"),
         (Flaw::AdmitsAll, "admissions_at_once_never_pass_the_limit"),
@@ -94,6 +95,7 @@ enum Flaw {
     ForgetsNumbers,
     LosesNotes,
     IgnoresReady,
+    HidesLaterMoments,
     JournalBackwards,
     AdmitsAll,
 }
@@ -113,6 +115,7 @@ impl std::fmt::Debug for Flaw {
             Self::ForgetsNumbers => "ForgetsNumbers",
             Self::LosesNotes => "LosesNotes",
             Self::IgnoresReady => "IgnoresReady",
+            Self::HidesLaterMoments => "HidesLaterMoments",
             Self::JournalBackwards => "JournalBackwards",
             Self::AdmitsAll => "AdmitsAll",
         })
@@ -182,7 +185,12 @@ impl Ledger for Spoilt {
     }
 
     async fn next_due(&self) -> Result<Vec<(Due, Timestamp)>> {
-        self.ledger().next_due().await
+        let mut next = self.ledger().next_due().await?;
+        if matches!(self.flaw, Flaw::HidesLaterMoments) {
+            let first = next.iter().map(|(_, at)| *at).min();
+            next.retain(|(_, at)| Some(*at) == first);
+        }
+        Ok(next)
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Vec<Payout>> {
