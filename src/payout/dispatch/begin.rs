@@ -10,7 +10,7 @@ use crate::ids::MchId;
 use crate::payout::ledger::{Change, Count, Recorded, Slots};
 use crate::payout::record::{Entry, EntryKind, Payout, Template};
 use crate::payout::rules::next_day;
-use crate::payout::state::{Action, Event, GateEvent, Standing, step};
+use crate::payout::state::{Action, Event, GateEvent, Phase, Standing, step};
 
 impl Work {
     /// Records the attempts of claimed payouts and starts their calls.
@@ -160,7 +160,11 @@ impl Work {
 fn intent(desk: &Desk, payout: &Payout, standing: Standing, sends: bool, now: Timestamp) -> Change {
     let (kind, text) = match sends {
         true => (EntryKind::Begin, format!("sends {}", payout.number)),
-        false => (EntryKind::Deferred, "not sent: the time to repeat is over, it is asked about".to_owned()),
+        false => {
+            let why = standing.note.clone().filter(|_| standing.phase == Phase::Held);
+            let why = why.unwrap_or_else(|| "the time to repeat is over, it is asked about".to_owned());
+            (EntryKind::Deferred, format!("not sent: {why}"))
+        }
     };
     let entry = entry(desk, &standing, kind, text, None, now);
     let counts = sends && payout.counted != Some(now.beijing_day());

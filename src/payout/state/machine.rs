@@ -94,6 +94,13 @@ impl Machine<'_> {
         if !matches!(self.standing.phase, Phase::Planned | Phase::Sending) || !due {
             return Err(NotPossible("it is not to be sent now"));
         }
+        let rules = self.rules;
+        if self.standing.attempts == 0 && self.amount > rules.user_day.min(rules.merchant_day) {
+            // No day has room for it, and it would be put off for ever.
+            let most = rules.user_day.min(rules.merchant_day);
+            self.hold(Cause::Payee, &format!("{} yuan is more than a day's limit of {most}", self.amount));
+            return Ok(());
+        }
         if !self.may_repeat() {
             // Too late to repeat: what is there to be found out, a query finds.
             self.enter(Phase::Sending);

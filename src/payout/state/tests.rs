@@ -286,3 +286,14 @@ fn another_amount_is_nothing_for_a_program() {
     assert!(step.alarm);
     assert_eq!((step.standing.phase, step.standing.cause), (Phase::Held, Some(Cause::AmountDiffers)));
 }
+
+#[test]
+fn what_no_day_has_room_for_is_held_and_not_put_off_for_ever() {
+    let rules = Rules { user_day: Fen::new(187), ..Rules::default() };
+    let held = step(&Standing::planned(at(0)), AMOUNT, &Event::Begin, &rules, at(0)).unwrap().standing;
+    assert_eq!((held.phase, held.cause, held.next), (Phase::Held, Some(Cause::Payee), None));
+    assert_eq!(held.note.as_deref(), Some("1.88 yuan is more than a day's limit of 1.87"));
+    // Once the merchant was granted more, a person releases it.
+    let free = take(&held, &Event::Release("5000 a day are granted".into()), at(9)).standing;
+    assert_eq!(take(&free, &Event::Begin, at(9)).standing.attempts, 1);
+}
