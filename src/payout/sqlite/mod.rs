@@ -5,6 +5,7 @@
 //! nobody hears "done" before that. Several processes may use one file; they
 //! write in turn.
 
+mod day;
 mod fault;
 mod look;
 mod numbers;

@@ -160,7 +160,7 @@ pub(super) fn named<T>(what: &'static str, name: &str, parse: impl Fn(&str) -> O
     parse(name).ok_or_else(|| strange(what, name))
 }
 
-fn optional<T>(
+pub(super) fn optional<T>(
     row: &Row<'_>,
     column: usize,
     what: &'static str,

@@ -2,6 +2,7 @@
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, params};
 
+use super::day::Days;
 use super::fault::{Fault, Result, strange};
 use super::numbers::Numbers;
 use super::plan::{known_merchant, merchant};
@@ -9,11 +10,11 @@ use super::rows;
 use super::totals::Shifts;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::ids::MchId;
+use crate::ids::{BillNo, MchId};
 use crate::money::Fen;
-use crate::payout::ledger::{Change, Claim, Count, Due, Recorded, Slots};
+use crate::payout::ledger::{Change, Claim, Due, Recorded, Slots};
 use crate::payout::record::{CampaignId, Entry, Payout, PayoutId, Version};
-use crate::payout::state::{Action, Gate, Next};
+use crate::payout::state::{Action, Cause, Gate, Next, Phase, Standing};
 
 // Each of these walks along the index of what is due, from its beginning.
 
@@ -81,6 +82,7 @@ pub(super) fn give_back(connection: &Connection, claimed: &[(PayoutId, Version)]
 pub(super) fn record(connection: &Connection, changes: &[Change]) -> Result<Vec<Recorded>> {
     let mut recorder = Recorder::new(connection)?;
     let recorded = changes.iter().map(|change| recorder.record(change)).collect::<Result<_>>()?;
+    recorder.days.write()?;
     recorder.shifts.write(connection)?;
     Ok(recorded)
 }
@@ -90,6 +92,7 @@ struct Recorder<'c> {
     find: CachedStatement<'c>,
     set: CachedStatement<'c>,
     journal: CachedStatement<'c>,
+    days: Days<'c>,
     shifts: Shifts,
 }
 
@@ -97,80 +100,88 @@ impl<'c> Recorder<'c> {
     fn new(connection: &'c Connection) -> Result<Self> {
         Ok(Self {
             connection,
-            find: connection.prepare_cached(&format!("{} WHERE p.id = ? AND p.version = ?", rows::PAYOUT))?,
+            find: connection.prepare_cached(KNOWN)?,
             set: connection.prepare_cached(rows::SET_STANDING)?,
             journal: connection.prepare_cached(JOURNAL)?,
+            days: Days::new(connection)?,
             shifts: Shifts::default(),
         })
     }
 
     fn record(&mut self, change: &Change) -> Result<Recorded> {
-        let found = self.find.query_and_then([change.id.0, change.version.0], rows::payout)?.next().transpose()?;
-        let Some(old) = found else { return Ok(Recorded::Stale) };
-        let mut counted = old.counted;
-        if let Some(count) = change.count
-            && counted != Some(count.day)
-        {
-            if let Some(full) = reserve_day(self.connection, &old, &count)? {
-                return Ok(full);
+        let found = self.find.query_and_then([change.id.0, change.version.0], known)?.next().transpose()?;
+        let Some(known) = found else { return Ok(Recorded::Stale) };
+        let mut counted = known.counted;
+        if let Some(count) = change.count {
+            let day = count.day.compact();
+            if counted.as_ref() != Some(&day) {
+                if let Some(full) = self.days.take(known.merchant, &known.openid, known.amount, &count)? {
+                    return Ok(full);
+                }
+                counted = Some(day);
             }
-            counted = Some(count.day);
         }
         if let Some(number) = &change.number {
-            take_number(self.connection, &old, number.as_str())?;
+            take_number(self.connection, known.merchant, change.id, number.as_str())?;
         }
-        let number = change.number.as_ref().unwrap_or(&old.number);
-        self.set.raw_bind_parameter(1, old.id.0)?;
-        self.set.raw_bind_parameter(2, old.version.0)?;
-        self.set.raw_bind_parameter(3, counted.map(|day| day.compact()))?;
-        self.set.raw_bind_parameter(4, number.as_str())?;
+        let number = change.number.as_ref().map_or(&*known.number, BillNo::as_str);
+        self.set.raw_bind_parameter(1, change.id.0)?;
+        self.set.raw_bind_parameter(2, change.version.0)?;
+        self.set.raw_bind_parameter(3, counted)?;
+        self.set.raw_bind_parameter(4, number)?;
         rows::bind_standing(&mut self.set, &change.standing)?;
         self.set.raw_execute()?;
         write_entry(&mut self.journal, change.id, &change.entry)?;
-        self.shifts.leave(old.campaign, &old.standing, old.amount);
-        self.shifts.enter(old.campaign, &change.standing, old.amount);
-        Ok(Recorded::Done(Version(old.version.0 + 1)))
+        self.shifts.leave(known.campaign, &known.standing, known.amount);
+        self.shifts.enter(known.campaign, &change.standing, known.amount);
+        Ok(Recorded::Done(Version(change.version.0 + 1)))
     }
 }
 
-/// Takes a place in the limits of a day, or says which one is full.
-fn reserve_day(connection: &Connection, payout: &Payout, limits: &Count) -> Result<Option<Recorded>> {
-    let merchant = merchant(connection, &payout.mch_id)?;
-    let day = limits.day.compact();
-    let mut find =
-        connection.prepare_cached("SELECT count, fen FROM usage WHERE merchant = ? AND day = ? AND openid = ?")?;
-    let mut used = |openid: &str| -> Result<(i64, Option<Fen>)> {
-        let (count, fen) = find
-            .query_row(params![merchant, day, openid], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?
-            .unwrap_or((0, 0));
-        Ok((count, Fen::new(fen).checked_add(payout.amount)))
-    };
-    let (count, fen) = used(payout.openid.as_str())?;
-    if count >= i64::from(limits.user_count) || fen.is_none_or(|fen| fen > limits.user) {
-        return Ok(Some(Recorded::PayeeFull));
-    }
-    if used("")?.1.is_none_or(|fen| fen > limits.merchant) {
-        return Ok(Some(Recorded::MerchantFull));
-    }
-    let mut add = connection.prepare_cached(
-        "INSERT INTO usage (merchant, day, openid, count, fen) VALUES (?, ?, ?, 1, ?) \
-         ON CONFLICT DO UPDATE SET count = count + 1, fen = fen + excluded.fen",
-    )?;
-    for openid in [payout.openid.as_str(), ""] {
-        add.execute(params![merchant, day, openid, payout.amount.get()])?;
-    }
-    Ok(None)
+/// What decides about a change of a payout: a part of it, because each change
+/// reads it.
+struct Known {
+    merchant: i64,
+    campaign: CampaignId,
+    openid: String,
+    amount: Fen,
+    number: String,
+    counted: Option<String>,
+    /// As far as the totals count it.
+    standing: Standing,
 }
 
-fn take_number(connection: &Connection, payout: &Payout, number: &str) -> Result<()> {
-    let merchant = merchant(connection, &payout.mch_id)?;
+const KNOWN: &str = "SELECT c.merchant, p.campaign, p.openid, p.amount, p.number, p.counted, p.phase, p.cause, \
+     p.attempts, p.alarmed, p.received, p.returned FROM payout p JOIN campaign c ON c.id = p.campaign \
+     WHERE p.id = ? AND p.version = ?";
+
+fn known(row: &Row<'_>) -> Result<Known> {
+    Ok(Known {
+        merchant: row.get(0)?,
+        campaign: CampaignId(row.get(1)?),
+        openid: row.get(2)?,
+        amount: Fen::new(row.get(3)?),
+        number: row.get(4)?,
+        counted: row.get(5)?,
+        standing: Standing {
+            phase: rows::named("phase", &row.get::<_, String>(6)?, Phase::from_name)?,
+            cause: rows::optional(row, 7, "cause", Cause::from_name)?,
+            attempts: row.get(8)?,
+            alarmed: row.get(9)?,
+            received: Fen::new(row.get(10)?),
+            returned: Fen::new(row.get(11)?),
+            ..Standing::planned(Timestamp::default())
+        },
+    })
+}
+
+fn take_number(connection: &Connection, merchant: i64, id: PayoutId, number: &str) -> Result<()> {
     let mut numbers = Numbers::of(connection, merchant)?;
-    if numbers.take(number, payout.id.0)? {
+    if numbers.take(number, id.0)? {
         return Ok(());
     }
     let owner = numbers.owner(number)?.unwrap_or_default();
-    if owner == payout.id.0 {
+    if owner == id.0 {
         return Ok(());
     }
     Err(Fault::Refused(Error::invalid("number", format_args!("{number} belongs to the payout {owner}"))))
