@@ -38,7 +38,8 @@ pub(crate) fn write(path: &Path, width: usize) -> usize {
     // As the ledger sets them.
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).unwrap();
     assert_eq!(mode, "wal");
-    for (name, value) in [("cache_size", -32_768), ("wal_autocheckpoint", 4000), ("foreign_keys", 1)] {
+    for (name, value) in [("cache_size", -32_768), ("wal_autocheckpoint", 4000), ("foreign_keys", 1), ("temp_store", 2)]
+    {
         connection.pragma_update(None, name, value).unwrap();
     }
     connection.pragma_update(None, "synchronous", "FULL").unwrap();

@@ -87,6 +87,8 @@ fn settle(connection: &mut Connection, version: usize) -> Result<()> {
     // In pages: few checkpoints while a million payouts are planned.
     connection.pragma_update(None, "wal_autocheckpoint", 16_000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // What a savepoint or a statement may have to undo stays out of the file system.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     if version < MIGRATIONS.len() {
         migrate(connection)?;

@@ -87,6 +87,7 @@ async fn every_commit_waits_for_the_disk() {
     assert_eq!(ledger.ask::<i64>("PRAGMA foreign_keys").await, 1);
     assert_eq!(ledger.ask::<i64>("PRAGMA busy_timeout").await, 5000);
     assert_eq!(ledger.ask::<i64>("PRAGMA cache_size").await, -32_768);
+    assert_eq!(ledger.ask::<i64>("PRAGMA temp_store").await, 2);
 }
 
 #[tokio::test]

@@ -175,7 +175,11 @@ fn commit_all(connection: &Connection, jobs: &mut [Box<dyn Job>]) {
         jobs.iter_mut().for_each(|job| job.fail(fault::store(&failure)));
         return;
     }
-    let written = jobs.iter_mut().all(|job| apart(connection, job.as_mut()));
+    let written = match &mut *jobs {
+        // Alone it needs no savepoint, for which SQLite copies each page that it changes.
+        [job] => attempt(connection, job.as_mut()) == Some(true),
+        jobs => jobs.iter_mut().all(|job| apart(connection, job.as_mut())),
+    };
     let committed = if written { execute(connection, "COMMIT").err() } else { None };
     if written && committed.is_none() {
         return;
@@ -196,13 +200,7 @@ fn apart(connection: &Connection, job: &mut dyn Job) -> bool {
         job.fail(fault::store(&failure));
         return false;
     }
-    let done = job.run(connection);
-    if connection.is_autocommit() {
-        if done {
-            job.fail(unusable("SQLite gave a transaction up without a word", "repeat it"));
-        }
-        return false;
-    }
+    let Some(done) = attempt(connection, job) else { return false };
     let undone = done || execute(connection, "ROLLBACK TO operation").is_ok();
     match execute(connection, "RELEASE operation") {
         Ok(()) => undone,
@@ -211,6 +209,19 @@ fn apart(connection: &Connection, job: &mut dyn Job) -> bool {
             false
         }
     }
+}
+
+/// Does an operation; whether it succeeded, `None` if SQLite gave up the
+/// transaction meanwhile.
+fn attempt(connection: &Connection, job: &mut dyn Job) -> Option<bool> {
+    let done = job.run(connection);
+    if connection.is_autocommit() {
+        if done {
+            job.fail(unusable("SQLite gave a transaction up without a word", "repeat it"));
+        }
+        return None;
+    }
+    Some(done)
 }
 
 fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
