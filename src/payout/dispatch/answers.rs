@@ -32,6 +32,11 @@ impl Answers {
         self.new.is_empty() && self.told.is_empty()
     }
 
+    /// How many are not recorded yet.
+    pub(super) fn count(&self) -> usize {
+        self.new.len()
+    }
+
     pub(super) fn take(&mut self, done: Result<Done, JoinError>) {
         match done {
             Ok(done) => self.new.push(done),

@@ -30,6 +30,12 @@ use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::Result;
 use crate::merchants::Merchants;
 
+/// How long the first answers of a transaction wait for others.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// So many answers are worth a transaction of their own.
+const SHARED: usize = 64;
+
 /// Works on a ledger for the merchant entities of this process; campaigns of
 /// others are left to other processes.
 ///
@@ -313,6 +319,9 @@ impl Work {
     async fn turn(&mut self, claim: bool) -> Result<Turn> {
         let mut busy = self.take_answers();
         let mut used = !self.answers.is_empty();
+        if !self.answers.is_empty() {
+            self.gather().await;
+        }
         self.record_answers().await?;
         self.give_back(self.desk.now()).await?;
         if claim && self.has_room() {
@@ -347,6 +356,22 @@ impl Work {
             self.answers.take(done);
         }
         any
+    }
+
+    /// Answers that are a moment behind the first ones share their transaction.
+    /// Half of all is enough, so that calls are under way while the ledger
+    /// writes, unless that is so few that the wait for the disk costs more.
+    async fn gather(&mut self) {
+        let enough = (self.desk.in_flight / 2).max(SHARED);
+        let late = async {
+            while self.answers.count() < enough
+                && let Some(done) = self.calls.join_next().await
+            {
+                self.answers.take(done);
+            }
+        };
+        // What did not come is taken in the next turn.
+        let _ = tokio::time::timeout(MOMENT, late).await;
     }
 
     /// Until an answer is there, or for so long.

@@ -373,9 +373,10 @@ impl World {
     }
 }
 
-/// Each seed on a runtime of its own, so that nothing is left of the one before.
+/// Each seed on a runtime of its own, so that nothing is left of the one before,
+/// and with a clock that moves only when nobody has anything to do.
 pub fn simulate(seed: u64, payouts: u64) -> Told {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let run = AssertUnwindSafe(|| runtime.block_on(run(seed, payouts)));
     std::panic::catch_unwind(run).unwrap_or_else(|cause| {
         eprintln!("\nreplay it: HONGBAO_SIMULATION_SEED={seed} cargo test --all-features simulation\n");
