@@ -11,7 +11,7 @@
 //! `cargo bench --bench payouts -- million` also measures the memory of a
 //! million payouts, which takes minutes.
 
-#![allow(clippy::unwrap_used)] // a measurement that fails should say so and stop
+#![allow(clippy::panic, clippy::unwrap_used)] // a measurement that fails should say so and stop
 
 mod memory;
 mod postgres;
