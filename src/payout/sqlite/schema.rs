@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior};
 
 use super::fault::{self, Fault, Result};
 use crate::error::Result as Answer;
@@ -110,9 +110,11 @@ fn migrate(connection: &mut Connection) -> Result<()> {
 
 /// The version of a ledger, 0 of an empty file; an error for anything else.
 fn recognise(connection: &Connection) -> Result<usize> {
-    let number = |sql| patiently(|| connection.query_row(sql, [], |row| row.get::<_, i64>(0)));
-    let application = number("PRAGMA application_id")?;
-    let version = number("PRAGMA user_version")?;
+    // In one statement, since another process may make the ledger meanwhile.
+    const MARKS: &str = "SELECT (SELECT application_id FROM pragma_application_id), \
+         (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)";
+    let marks = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+    let (application, version, tables) = patiently(|| connection.query_row(MARKS, [], marks))?;
     if application == APPLICATION {
         return match usize::try_from(version) {
             Ok(version) if version <= MIGRATIONS.len() => Ok(version),
@@ -122,7 +124,7 @@ fn recognise(connection: &Connection) -> Result<usize> {
             ))),
         };
     }
-    if application != 0 || version != 0 || number("SELECT count(*) FROM sqlite_schema")? != 0 {
+    if application != 0 || version != 0 || tables != 0 {
         return Err(Fault::Refused(unusable(
             "the file is a database, but not a ledger of payouts",
             "name another file; nothing was changed",

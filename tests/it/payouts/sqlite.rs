@@ -239,7 +239,7 @@ async fn ledgers_of_one_file_never_hand_out_the_same_payout() {
 
 #[test]
 fn a_file_that_many_make_at_once_is_made_once() {
-    for _ in 0..5 {
+    for _ in 0..40 {
         let (_folder, path) = folder();
         let opened: Vec<_> = (0..6)
             .map(|_| {
