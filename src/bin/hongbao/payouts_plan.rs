@@ -1,19 +1,17 @@
 //! `hongbao payouts plan`: from a file of recipients to the ledger.
 
 use std::fs::File;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use hongbao::payout::plan::{self, Format, Options, Plan, Problems, Stage};
-use hongbao::payout::{NewCampaign, Rules, Template};
-use hongbao::redpack::{Extra, Scene};
+use hongbao::payout::{NewCampaign, Rules};
 use hongbao::{AppId, Client, Fen, MchId};
 use serde_json::json;
 
 use crate::entities::Source;
 use crate::failure::Failure;
 use crate::ledger::{self, LedgerArgs};
-use crate::redpack::scene;
+use crate::redpack::Says;
 use crate::terminal::{BAD, GOOD, MONEY, NUMBER, TITLE, Terminal, harmless};
 
 #[derive(clap::Args)]
@@ -43,29 +41,8 @@ pub(crate) struct Args {
     #[arg(long, value_enum)]
     format: Option<Form>,
 
-    /// Who sends, as the user sees it; like the next three it may be left out in a sandbox
-    #[arg(long, value_name = "TEXT")]
-    send_name: Option<String>,
-
-    /// The greeting on the packets
-    #[arg(long, value_name = "TEXT")]
-    wishing: Option<String>,
-
-    /// The activity's name
-    #[arg(long, value_name = "TEXT")]
-    act_name: Option<String>,
-
-    /// A remark
-    #[arg(long, value_name = "TEXT")]
-    remark: Option<String>,
-
-    /// The address of the calling machine
-    #[arg(long, value_name = "IPV4", default_value_t = Ipv4Addr::LOCALHOST)]
-    client_ip: Ipv4Addr,
-
-    /// What the packets are for, 1 to 8 or PRODUCT_1 to PRODUCT_8; required above 200.00 and below 1.00 yuan
-    #[arg(long, value_name = "SCENE", value_parser = scene)]
-    scene: Option<Scene>,
+    #[command(flatten)]
+    says: Says,
 
     /// Packets a second that the forecast counts on, if WeChat Pay granted other than 30
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
@@ -161,20 +138,12 @@ fn options(args: &Args) -> Result<Options, Failure> {
     let entity = args.source.entity()?;
     // Reads key and certificate too, so that a wrong one shows now and not at the first packet.
     Client::new(&entity)?;
-    let text = |given: &Option<String>, flag: &str, usual: &str| args.source.text(given.as_deref(), flag, usual);
     let invalid = |error: hongbao::InvalidId| Failure::from(hongbao::Error::from(error));
     let mut options = Options::new(NewCampaign {
         name: args.campaign.clone(),
         mch_id: MchId::new(entity.mch_id.as_str()).map_err(invalid)?,
         app_id: AppId::new(entity.app_id.as_str()).map_err(invalid)?,
-        template: Template {
-            send_name: text(&args.send_name, "--send-name", &entity.name)?,
-            wishing: text(&args.wishing, "--wishing", "恭喜发财，大吉大利")?,
-            act_name: text(&args.act_name, "--act-name", "沙箱试发")?,
-            remark: text(&args.remark, "--remark", "沙箱里的红包")?,
-            client_ip: args.client_ip,
-            extra: Extra { scene_id: args.scene.clone(), ..Extra::default() },
-        },
+        template: args.says.template(&args.source, &entity)?,
     });
     options.amount = args.amount;
     options.errors_shown = args.errors;

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use hongbao::clock::Day;
+use hongbao::payout::Template;
 use hongbao::query::{self, RedPacketFound, RedPacketStatus};
 use hongbao::{AppId, BillNo, Client, Entity, Fen, MchId, OpenId, PayConfig as _, redpack};
 use serde_json::json;
@@ -47,6 +48,33 @@ pub(crate) struct Send {
     #[arg(long, value_name = "YYYY-MM-DD", requires = "business_key")]
     day: Option<Day>,
 
+    #[command(flatten)]
+    says: Says,
+
+    /// The sub-merchant of a service provider
+    #[arg(long, value_name = "MCH_ID")]
+    sub_mch_id: Option<MchId>,
+
+    /// The appid that brings the message to the user, in sub-merchant mode
+    #[arg(long, value_name = "APP_ID")]
+    msgappid: Option<AppId>,
+
+    /// Whose account is debited, in sub-merchant mode
+    #[arg(long, value_name = "MCH_ID")]
+    consume_mch_id: Option<MchId>,
+
+    /// Required where money is real: the packet leaves the merchant's account and cannot be called back
+    #[arg(long)]
+    yes_real_money: bool,
+
+    /// One JSON object on standard output, words on standard error
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a packet says; all packets of a campaign say the same.
+#[derive(clap::Args)]
+pub(crate) struct Says {
     /// Who sends, as the user sees it; like the next three it may be left out in a sandbox
     #[arg(long, value_name = "TEXT")]
     send_name: Option<String>,
@@ -70,26 +98,21 @@ pub(crate) struct Send {
     /// What the packet is for, 1 to 8 or PRODUCT_1 to PRODUCT_8; required above 200.00 and below 1.00 yuan
     #[arg(long, value_name = "SCENE", value_parser = scene)]
     scene: Option<redpack::Scene>,
+}
 
-    /// The sub-merchant of a service provider
-    #[arg(long, value_name = "MCH_ID")]
-    sub_mch_id: Option<MchId>,
-
-    /// The appid that brings the message to the user, in sub-merchant mode
-    #[arg(long, value_name = "APP_ID")]
-    msgappid: Option<AppId>,
-
-    /// Whose account is debited, in sub-merchant mode
-    #[arg(long, value_name = "MCH_ID")]
-    consume_mch_id: Option<MchId>,
-
-    /// Required where money is real: the packet leaves the merchant's account and cannot be called back
-    #[arg(long)]
-    yes_real_money: bool,
-
-    /// One JSON object on standard output, words on standard error
-    #[arg(long)]
-    json: bool,
+impl Says {
+    /// With what a sandbox does without; the rest of `extra` is the caller's.
+    pub(crate) fn template(&self, source: &Source, entity: &Entity) -> Result<Template, Failure> {
+        let text = |given: &Option<String>, flag: &str, usual: &str| source.text(given.as_deref(), flag, usual);
+        Ok(Template {
+            send_name: text(&self.send_name, "--send-name", &entity.name)?,
+            wishing: text(&self.wishing, "--wishing", "恭喜发财，大吉大利")?,
+            act_name: text(&self.act_name, "--act-name", "沙箱试发")?,
+            remark: text(&self.remark, "--remark", "沙箱里的红包")?,
+            client_ip: self.client_ip,
+            extra: redpack::Extra { scene_id: self.scene.clone(), ..redpack::Extra::default() },
+        })
+    }
 }
 
 #[derive(clap::Args)]
@@ -160,27 +183,27 @@ fn number(args: &Send, entity: &Entity) -> Result<BillNo, Failure> {
 }
 
 fn packet(args: &Send, entity: &Entity) -> Result<redpack::Packet, Failure> {
-    let text = |given: &Option<String>, flag: &str, usual: &str| args.source.text(given.as_deref(), flag, usual);
+    let Template { send_name, wishing, act_name, remark, client_ip, extra } =
+        args.says.template(&args.source, entity)?;
     Ok(redpack::Packet {
         mch_billno: number(args, entity)?,
         re_openid: args.to.clone(),
         total_amount: args.amount,
-        send_name: text(&args.send_name, "--send-name", &entity.name)?,
-        wishing: text(&args.wishing, "--wishing", "恭喜发财，大吉大利")?,
-        act_name: text(&args.act_name, "--act-name", "沙箱试发")?,
-        remark: text(&args.remark, "--remark", "沙箱里的红包")?,
-        client_ip: args.client_ip,
+        send_name,
+        wishing,
+        act_name,
+        remark,
+        client_ip,
         extra: redpack::Extra {
-            scene_id: args.scene.clone(),
-            risk_info: None,
             consume_mch_id: args.consume_mch_id.clone(),
             sub_mch_id: args.sub_mch_id.clone(),
             msgappid: args.msgappid.clone(),
+            ..extra
         },
     })
 }
 
-pub(crate) fn scene(text: &str) -> Result<redpack::Scene, String> {
+fn scene(text: &str) -> Result<redpack::Scene, String> {
     let digits = |number: &str| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     match text.strip_prefix("PRODUCT_") {
         // WeChat may add a scene at any time.

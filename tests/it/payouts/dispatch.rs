@@ -11,7 +11,7 @@ use hongbao::payout::{EntryKind, Ledger, Postgres, Sqlite};
 use hongbao::sandbox::{Fault, FaultRule, When};
 use hongbao::{Delivered, Failed, Fen, Post, Transport};
 
-use super::stage::{Stage, gift, gifts, payee};
+use super::stage::{Stage, faults, gift, gifts, payee, refusal};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -48,18 +48,7 @@ async fn each_payee_is_paid_once_and_followed_to_the_end() {
 
 #[tokio::test]
 pub async fn every_kind_of_fault_still_pays_once() {
-    for fault in [
-        Fault::SystemErrorBefore,
-        Fault::SystemErrorAfter,
-        Fault::Processing,
-        Fault::HangUpBefore,
-        Fault::HangUpAfter,
-        Fault::Garbage,
-        Fault::BadGateway,
-        Fault::TruncatedBody,
-        Fault::Refuse { code: "FREQ_LIMIT".into() },
-        Fault::Refuse { code: "BRAND_NEW".into() },
-    ] {
+    for fault in faults().into_iter().chain([refusal("BRAND_NEW")]) {
         let stage = Stage::new();
         let campaign = stage.plan("faults", &gifts(6)).await;
         stage.sandbox.fault(FaultRule::new(fault.clone(), When::Next(8)).at(SEND)).unwrap();

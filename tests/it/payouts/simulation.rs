@@ -15,11 +15,11 @@ use async_trait::async_trait;
 use hongbao::payout::ledger::Filter;
 use hongbao::payout::state::{Cause, Phase, Proof};
 use hongbao::payout::{CampaignId, Dispatcher, NewPayout, Payout, Sqlite};
-use hongbao::sandbox::{Fault, FaultRule, Sandbox, When};
+use hongbao::sandbox::{FaultRule, Sandbox, When};
 use hongbao::{Delivered, Failed, Fen, Post, Transport};
 
 use super::flaky::Flaky;
-use super::stage::{Stage, gift, payee};
+use super::stage::{Stage, faults, gift, payee, refusal};
 
 /// SplitMix64: small, and the same everywhere.
 #[derive(Clone)]
@@ -175,20 +175,8 @@ impl World {
     }
 
     fn bad_luck(&mut self) {
-        let faults = [
-            Fault::SystemErrorBefore,
-            Fault::SystemErrorAfter,
-            Fault::Processing,
-            Fault::HangUpBefore,
-            Fault::HangUpAfter,
-            Fault::Garbage,
-            Fault::BadGateway,
-            Fault::TruncatedBody,
-            Fault::Refuse { code: "FREQ_LIMIT".into() },
-            Fault::Refuse { code: "NOTENOUGH".into() },
-            Fault::Refuse { code: "RCVDAMOUNT_LIMIT".into() },
-        ];
-        for fault in faults {
+        let refusals = [refusal("NOTENOUGH"), refusal("RCVDAMOUNT_LIMIT")];
+        for fault in faults().into_iter().chain(refusals) {
             if self.dice.one_in(2) {
                 let when = When::PerMille { rate: 10 + self.dice.below(120) as u16, seed: self.dice.next() };
                 self.stage.sandbox.fault(FaultRule::new(fault, when)).unwrap();

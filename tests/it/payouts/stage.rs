@@ -9,7 +9,7 @@ use hongbao::payout::{
     CampaignId, Dispatcher, Ledger, NewCampaign, NewPayout, Operator, Payout, Rules, Sqlite, Template, Texts,
 };
 use hongbao::redpack::Extra;
-use hongbao::sandbox::Sandbox;
+use hongbao::sandbox::{Fault, Sandbox};
 use hongbao::{AppId, Client, Entity, Fen, MchId, Merchants, OpenId, Transport};
 
 /// The sandbox's clock.
@@ -43,6 +43,25 @@ pub fn gift(key: &str, openid: OpenId, fen: i64) -> NewPayout {
 /// As many gifts, one for each payee.
 pub fn gifts(count: usize) -> Vec<NewPayout> {
     (0..count).map(|number| gift(&format!("k{number:05}"), payee(number), 100 + number as i64 % 50)).collect()
+}
+
+/// Everything that goes wrong on the way, and one refusal that passes.
+pub fn faults() -> Vec<Fault> {
+    vec![
+        Fault::SystemErrorBefore,
+        Fault::SystemErrorAfter,
+        Fault::Processing,
+        Fault::HangUpBefore,
+        Fault::HangUpAfter,
+        Fault::Garbage,
+        Fault::BadGateway,
+        Fault::TruncatedBody,
+        Fault::Refuse { code: "FREQ_LIMIT".into() },
+    ]
+}
+
+pub fn refusal(code: &str) -> Fault {
+    Fault::Refuse { code: code.into() }
 }
 
 pub struct Stage {
