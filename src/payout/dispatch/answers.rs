@@ -7,7 +7,8 @@ use tokio::task::JoinError;
 
 use super::begin::entry;
 use super::call::Done;
-use super::{Desk, Work, count};
+use super::work::Work;
+use super::{Desk, count};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::ids::MchId;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Desk, Work, call};
+use super::work::Work;
+use super::{Desk, call};
 use crate::client::Client;
 use crate::clock::Timestamp;
 use crate::error::Result;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Work;
+use super::work::Work;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::ids::MchId;
