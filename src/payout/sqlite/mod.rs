@@ -20,6 +20,7 @@ mod worker;
 
 use std::fmt;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,7 +29,7 @@ use super::ledger::{Admission, Change, Claim, Comparison, Due, Filter, Ledger, R
 use super::record::{Campaign, CampaignId, Entry, NewCampaign, NewPayout, Payout, PayoutId, Version};
 use super::state::Gate;
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{BillNo, MchId};
 use worker::Worker;
 
@@ -92,7 +93,25 @@ impl Ledger for Sqlite {
 
     async fn add(&self, campaign: CampaignId, payouts: &[NewPayout], now: Timestamp) -> Result<Comparison> {
         let payouts = payouts.to_vec();
-        self.0.write(move |connection| plan::add(connection, campaign, &payouts, now)).await
+        let contradicted = Arc::new(Mutex::new(None));
+        let told = Arc::clone(&contradicted);
+        let added = self.0.write(move |connection| {
+            let comparison = plan::insert(connection, campaign, &payouts, now)?;
+            // It may be done again, alone.
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            *told = None;
+            if comparison.conflicts.is_empty() {
+                return Ok(comparison);
+            }
+            *told = Some(comparison);
+            // An operation that fails is undone.
+            Err(Error::invalid("payouts", "some contradict what is known").into())
+        });
+        let added = added.await;
+        match (added, contradicted.lock().unwrap_or_else(PoisonError::into_inner).take()) {
+            (Err(_), Some(comparison)) => Ok(comparison),
+            (added, _) => added,
+        }
     }
 
     async fn admit(&self, campaign: CampaignId, payout: &NewPayout, most: u32, now: Timestamp) -> Result<Admission> {

@@ -54,7 +54,9 @@ pub(super) fn any(connection: &Connection, merchant: i64) -> Result<bool> {
 pub(super) fn merge(connection: &Connection, first: i64, next: i64) -> Result<()> {
     if first / MERGE != next / MERGE {
         connection
-            .prepare_cached("INSERT INTO number SELECT * FROM recent_number ORDER BY merchant, number")?
+            // FAIL, because SQLite would keep a copy of each page for the case of ABORT;
+            // the operation is undone as a whole in any case.
+            .prepare_cached("INSERT OR FAIL INTO number SELECT * FROM recent_number ORDER BY merchant, number")?
             .execute([])?;
         connection.prepare_cached("DELETE FROM recent_number")?.execute([])?;
     }

@@ -126,21 +126,6 @@ pub(super) fn compare(connection: &Connection, campaign: CampaignId, payouts: &[
     Ok(comparison)
 }
 
-pub(super) fn add(
-    connection: &Connection,
-    campaign: CampaignId,
-    payouts: &[NewPayout],
-    now: Timestamp,
-) -> Result<Comparison> {
-    connection.prepare_cached("SAVEPOINT addition")?.execute([])?;
-    let comparison = insert(connection, campaign, payouts, now)?;
-    if !comparison.conflicts.is_empty() {
-        connection.prepare_cached("ROLLBACK TO addition")?.execute([])?;
-    }
-    connection.prepare_cached("RELEASE addition")?.execute([])?;
-    Ok(comparison)
-}
-
 /// Changes no row where the limit is reached.
 const ADMIT: &str = "INSERT INTO admitted (campaign, openid, count) SELECT ?1, ?2, 1 WHERE ?3 > 0 \
      ON CONFLICT (campaign, openid) DO UPDATE SET count = count + 1 WHERE count < ?3";
@@ -173,7 +158,15 @@ pub(super) fn admit(
     Ok(admission)
 }
 
-fn insert(connection: &Connection, campaign: CampaignId, payouts: &[NewPayout], now: Timestamp) -> Result<Comparison> {
+/// Stores payouts that are not known. Where some contradict what is known, the
+/// caller has the whole operation undone: a savepoint for a large batch would keep
+/// a copy of each page that it changes.
+pub(super) fn insert(
+    connection: &Connection,
+    campaign: CampaignId,
+    payouts: &[NewPayout],
+    now: Timestamp,
+) -> Result<Comparison> {
     let mut keys = Keys::of(connection, campaign)?;
     let mut comparison = Comparison::default();
     let mut shifts = Shifts::default();
