@@ -146,8 +146,8 @@ impl Story {
             };
             let started = tokio::time::Instant::now();
             let lives_for = Duration::from_millis(u64::from(self.payouts / 4).clamp(100, 1_500));
+            let mut deadline = if kills < 2 { started + lives_for } else { started + Duration::from_secs(3600) };
             let next = loop {
-                let deadline = if kills < 2 { started + lives_for } else { started + Duration::from_secs(3600) };
                 tokio::select! {
                     biased;
                     done = &mut working => match done {
@@ -155,6 +155,12 @@ impl Story {
                         Err(error) => return Err(Failure::unexpected(error.to_string())),
                     },
                     () = tokio::time::sleep_until(deadline) => {
+                        // Death in the act is what it is about.
+                        let [.., open, _] = counts(&*ledger, campaign).await?;
+                        if open == 0 {
+                            deadline = tokio::time::Instant::now() + Duration::from_millis(20);
+                            continue;
+                        }
                         working.abort();
                         let _ = working.await;
                         break None;
