@@ -69,57 +69,46 @@ impl Desk {
 
 /// A dispatcher with something other than the defaults.
 #[must_use]
-pub struct Builder {
-    ledger: Arc<dyn Ledger>,
-    merchants: Arc<Merchants>,
-    rules: Rules,
-    clock: Arc<dyn Clock>,
-    worker: String,
-    in_flight: usize,
-    poll: Duration,
-}
+pub struct Builder(Desk);
 
 impl Builder {
     /// Other rates, caps, windows and schedules.
     pub fn rules(mut self, rules: Rules) -> Self {
-        self.rules = rules;
+        self.0.rules = rules;
         self
     }
 
     /// Another clock than the machine's. Dispatchers of one ledger need clocks
     /// that agree within a second or so: leases and day limits go by them.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+        self.0.clock = clock;
         self
     }
 
     /// The name that the journal knows this worker by; the process number
     /// unless told.
     pub fn worker(mut self, name: impl Into<String>) -> Self {
-        self.worker = name.into();
+        self.0.worker = name.into();
         self
     }
 
     /// How many calls may be under way at once; 64 unless told, at least one.
     pub fn in_flight(mut self, calls: usize) -> Self {
-        self.in_flight = calls.max(1);
+        self.0.in_flight = calls.max(1);
         self
     }
 
     /// How often a dispatcher without work looks for some; once a second unless
     /// told.
     pub fn poll(mut self, every: Duration) -> Self {
-        self.poll = every.max(Duration::from_millis(1));
+        self.0.poll = every.max(Duration::from_millis(1));
         self
     }
 
     /// The dispatcher.
     #[must_use]
     pub fn build(self) -> Dispatcher {
-        let Self { ledger, merchants, rules, clock, worker, in_flight, poll } = self;
-        let counters = Counters::default();
-        let desk = Desk { ledger, merchants, rules, clock, worker, in_flight, poll, counters };
-        Dispatcher { desk: Arc::new(desk) }
+        Dispatcher { desk: Arc::new(self.0) }
     }
 }
 
@@ -169,7 +158,7 @@ pub struct Pass {
 impl Dispatcher {
     /// A dispatcher of a ledger for these merchant entities.
     pub fn builder(ledger: Arc<dyn Ledger>, merchants: Arc<Merchants>) -> Builder {
-        Builder {
+        Builder(Desk {
             ledger,
             merchants,
             rules: Rules::default(),
@@ -177,7 +166,8 @@ impl Dispatcher {
             worker: format!("process {}", std::process::id()),
             in_flight: 64,
             poll: Duration::from_secs(1),
-        }
+            counters: Counters::default(),
+        })
     }
 
     /// What it has done so far.
