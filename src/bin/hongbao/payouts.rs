@@ -56,12 +56,10 @@ pub(crate) struct Status {
     json: bool,
 }
 
+/// What a payout is known by.
 #[derive(clap::Args)]
-#[command(group(clap::ArgGroup::new("which").required(true).args(["key", "number"])))]
-pub(crate) struct Which {
-    #[command(flatten)]
-    ledger: LedgerArgs,
-
+#[group(skip)]
+pub(crate) struct Name {
     /// The payout's business key
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
@@ -73,6 +71,16 @@ pub(crate) struct Which {
     /// The merchant, where the key or number is known to several
     #[arg(long, value_name = "MCH_ID")]
     mch_id: Option<MchId>,
+}
+
+#[derive(clap::Args)]
+#[command(group(clap::ArgGroup::new("which").required(true).args(["key", "number"])))]
+pub(crate) struct Which {
+    #[command(flatten)]
+    ledger: LedgerArgs,
+
+    #[command(flatten)]
+    name: Name,
 
     /// One JSON object on standard output, words on standard error
     #[arg(long)]
@@ -99,17 +107,8 @@ pub(crate) struct Release {
     #[command(flatten)]
     ledger: LedgerArgs,
 
-    /// The payout's business key
-    #[arg(long, value_name = "KEY")]
-    key: Option<String>,
-
-    /// The bill number that it has (mch_billno)
-    #[arg(long, value_name = "NO")]
-    number: Option<BillNo>,
-
-    /// The merchant of the payout, where the key or number is known to several
-    #[arg(long, value_name = "MCH_ID")]
-    mch_id: Option<MchId>,
+    #[command(flatten)]
+    name: Name,
 
     /// A merchant that is stopped or pauses
     #[arg(long, value_name = "MCH_ID")]
@@ -207,16 +206,12 @@ async fn status(args: &Status) -> Result<(), Failure> {
 
 impl Which {
     async fn payout(&self, ledger: &dyn Ledger) -> Result<Payout, Failure> {
-        find(ledger, self.mch_id.as_ref(), self.key.as_deref(), self.number.as_ref()).await
+        find(ledger, &self.name).await
     }
 }
 
-async fn find(
-    ledger: &dyn Ledger,
-    mch_id: Option<&MchId>,
-    key: Option<&str>,
-    number: Option<&BillNo>,
-) -> Result<Payout, Failure> {
+async fn find(ledger: &dyn Ledger, name: &Name) -> Result<Payout, Failure> {
+    let Name { key, number, mch_id } = name;
     let mut merchants: Vec<MchId> = match mch_id {
         Some(mch_id) => vec![mch_id.clone()],
         None => ledger::campaigns(ledger, None).await?.into_iter().map(|campaign| campaign.mch_id).collect(),
@@ -232,7 +227,7 @@ async fn find(
         };
         found.extend(payout.map_err(Failure::of_ledger)?);
     }
-    let name = key.or(number.map(BillNo::as_str)).unwrap_or_default();
+    let name = key.as_deref().or(number.as_ref().map(BillNo::as_str)).unwrap_or_default();
     match (found.pop(), found.is_empty()) {
         (Some(payout), true) => Ok(payout),
         (None, _) => Err(Failure::usage(
@@ -331,7 +326,7 @@ async fn release(args: Release) -> Result<(), Failure> {
         terminal.say(format_args!("{GOOD}released{GOOD:#}: merchant {mch_id} goes on, with one packet first"));
         return Ok(());
     }
-    let payout = find(&*ledger, args.mch_id.as_ref(), args.key.as_deref(), args.number.as_ref()).await?;
+    let payout = find(&*ledger, &args.name).await?;
     let changed = operator.release(&payout, &args.reason).await.map_err(|error| forbidden(&payout, error))?;
     done(terminal, Decided::Released, &changed);
     Ok(())
