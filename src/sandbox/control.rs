@@ -1,4 +1,4 @@
-//! The control API below `/api/`, for programs; the page for people comes later.
+//! The control API below `/api/`, for programs and for the page.
 //!
 //! Amounts are whole fen, times are milliseconds since 1970 (UTC). Every error
 //! is `{"error": …, "next_step": …}` with a status of 4xx.
@@ -15,14 +15,13 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{FaultRule, Sandbox, Settings};
+use super::{FaultRule, Sandbox, Settings, console};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::money::Fen;
 
 pub(super) fn router(sandbox: Sandbox) -> Router {
     Router::new()
-        .route("/", get(welcome))
         .route("/api/merchants", get(merchants))
         .route("/api/merchants/{mch_id}/top_up", post(top_up))
         .route("/api/merchants/{mch_id}/settings", get(settings).put(put_settings))
@@ -42,6 +41,7 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
         .route("/api/notices/{id}/body", get(notice_body))
         .route("/api/notices/{id}/resend", post(resend))
         .merge(trades::routes())
+        .merge(console::routes())
         .fallback(unknown)
         .with_state(sandbox)
 }
@@ -83,10 +83,6 @@ struct Page {
 
 fn usual() -> usize {
     100
-}
-
-async fn welcome() -> &'static str {
-    "hongbao sandbox\n\nThe control API is below /api/: merchants, users, packets, orders, refunds, scan, comments, notices, clock, faults, books, postings, requests.\n"
 }
 
 async fn unknown() -> Failure {

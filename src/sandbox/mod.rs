@@ -43,6 +43,7 @@ mod cases;
 mod certificates;
 mod clock;
 mod codes;
+mod console;
 mod control;
 mod customers;
 mod delivery;

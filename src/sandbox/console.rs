@@ -1,0 +1,51 @@
+//! The page for people: plain files without a build step, which ask for nothing
+//! beyond this machine.
+
+use axum::Router;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::Sandbox;
+
+/// Every file of the page: path, kind, text.
+pub(super) const FILES: &[(&str, &str, &str)] = &[
+    ("/", HTML, include_str!("console/index.html")),
+    ("/api.js", SCRIPT, include_str!("console/api.js")),
+    ("/app.js", SCRIPT, include_str!("console/app.js")),
+    ("/books.js", SCRIPT, include_str!("console/books.js")),
+    ("/dom.js", SCRIPT, include_str!("console/dom.js")),
+    ("/merchants.js", SCRIPT, include_str!("console/merchants.js")),
+    ("/panels.css", STYLE, include_str!("console/panels.css")),
+    ("/phones.css", STYLE, include_str!("console/phones.css")),
+    ("/phones.js", SCRIPT, include_str!("console/phones.js")),
+    ("/start.js", SCRIPT, include_str!("console/start.js")),
+    ("/style.css", STYLE, include_str!("console/style.css")),
+    ("/time.js", SCRIPT, include_str!("console/time.js")),
+    ("/traffic.js", SCRIPT, include_str!("console/traffic.js")),
+    ("/words.js", SCRIPT, include_str!("console/words.js")),
+];
+
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+
+/// Scripts and styles from here and from nowhere else, none of them inline, so
+/// that nothing a message brings along can become one.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                      img-src 'self' data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+
+pub(super) fn routes() -> Router<Sandbox> {
+    FILES.iter().fold(Router::new(), |router, (path, kind, text)| router.route(path, get(move || file(kind, text))))
+}
+
+async fn file(kind: &'static str, text: &'static str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+    ];
+    (headers, text).into_response()
+}
