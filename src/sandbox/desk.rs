@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
 
 use super::books::{Account, Books, Posting, Reason, Statement};
 use super::clock::SandboxClock;
@@ -129,7 +131,7 @@ pub(crate) struct Change {
 }
 
 /// The tables of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Table {
     Settings,
     Users,
@@ -180,7 +182,16 @@ pub(crate) struct Desk {
     pub(super) loaded_settings: HashMap<String, Settings>,
     changes: Vec<Change>,
     durable: bool,
+    /// What changed since it was last told, as long as somebody listens.
+    touched: Touched,
+    listeners: broadcast::Sender<Arc<Touched>>,
 }
+
+/// Rows that changed: where, and which.
+pub(crate) type Touched = Vec<(Table, String)>;
+
+/// So many tellings may wait for a slow listener; then it is told to start anew.
+const UNHEARD: usize = 1024;
 
 impl Desk {
     /// `durable`: whether changes are collected for a store.
@@ -210,7 +221,14 @@ impl Desk {
             loaded_settings: HashMap::new(),
             changes: Vec::new(),
             durable,
+            touched: Vec::new(),
+            listeners: broadcast::Sender::new(UNHEARD),
         }
+    }
+
+    /// Hears from now on which rows change.
+    pub(super) fn listen(&self) -> broadcast::Receiver<Arc<Touched>> {
+        self.listeners.subscribe()
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -286,6 +304,9 @@ impl Desk {
     }
 
     pub(super) fn change<T: Serialize>(&mut self, table: Table, key: String, value: Option<&T>) {
+        if self.listeners.receiver_count() > 0 {
+            self.touched.push((table, key.clone()));
+        }
         if !self.durable {
             return;
         }
@@ -294,8 +315,12 @@ impl Desk {
         self.changes.push(Change { table, key, value });
     }
 
-    /// What has changed since the last call.
+    /// What has changed since the last call. Whoever listens hears of it.
     pub(super) fn take_changes(&mut self) -> Vec<Change> {
+        if !self.touched.is_empty() {
+            // An error means that the last listener has just gone.
+            let _ = self.listeners.send(Arc::new(std::mem::take(&mut self.touched)));
+        }
         std::mem::take(&mut self.changes)
     }
 

@@ -36,7 +36,7 @@ pub(super) fn open(directory: &Path) -> Result<Sandbox> {
     desk.await_passwords_again();
     let now = desk.now();
     desk.notices.resume(now);
-    let sandbox = Sandbox::with(desk, authority(directory)?, Some(store));
+    let sandbox = Sandbox::with(desk, authority(directory)?, Some((store, directory.to_owned())));
     issue_first(directory, &sandbox)?;
     for file in merchant_files(directory)? {
         let folder = directory.join("merchants").join(&file.mch_id);

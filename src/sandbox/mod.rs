@@ -88,7 +88,7 @@ mod store;
 mod trades;
 mod transport;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -128,6 +128,8 @@ struct Shared {
     authority: Authority,
     merchants: Mutex<Vec<Entity>>,
     store: Option<Store>,
+    /// Where the state lives, if not in memory alone.
+    directory: Option<PathBuf>,
     /// The address of the gateway once it is served.
     gateway: OnceLock<String>,
     /// Posts notifications; made at the first one.
@@ -161,10 +163,11 @@ impl Sandbox {
         directory::open(directory.as_ref())
     }
 
-    fn with(desk: Desk, authority: Authority, store: Option<Store>) -> Self {
+    fn with(desk: Desk, authority: Authority, store: Option<(Store, PathBuf)>) -> Self {
+        let (store, directory) = store.unzip();
         let (desk, merchants) = (Mutex::new(desk), Mutex::default());
         let (gateway, http, wake) = (OnceLock::new(), OnceCell::new(), Notify::new());
-        Self(Arc::new(Shared { desk, authority, merchants, store, gateway, http, wake }))
+        Self(Arc::new(Shared { desk, authority, merchants, store, directory, gateway, http, wake }))
     }
 
     /// The entities that the sandbox made, ready to build clients from.
