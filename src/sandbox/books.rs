@@ -28,6 +28,18 @@ pub enum Account {
     Platform,
 }
 
+impl Account {
+    /// Whose it is: a merchant number, an openid, `world` or `platform`.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        match self {
+            Self::World => "world",
+            Self::Platform => "platform",
+            Self::Merchant(id) | Self::Transit(id) | Self::User(id) | Self::Refunds(id) => id,
+        }
+    }
+}
+
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -22,6 +22,10 @@ impl SandboxClock {
         }
     }
 
+    pub(crate) fn is_frozen(self) -> bool {
+        matches!(self, Self::At(_))
+    }
+
     pub(crate) fn advance(&mut self, by: Duration) {
         match self {
             Self::Ahead(millis) => {

@@ -30,6 +30,17 @@ pub enum NoticeKind {
     Refunded,
 }
 
+impl NoticeKind {
+    /// As it is written in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Paid => "paid",
+            Self::Refunded => "refunded",
+        }
+    }
+}
+
 /// A notification and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -165,6 +176,11 @@ impl Notices {
                 self.due.insert((now, id));
             }
         }
+    }
+
+    /// How many are still on their way.
+    pub(crate) fn waiting(&self) -> usize {
+        self.due.len()
     }
 
     /// When the next one is due.

@@ -29,10 +29,12 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::certificates::{Issued, Peer};
+use super::control::{self, Guard};
 use super::engine::Effect;
 use super::gate::Incoming;
-use super::{Sandbox, control, directory, failed};
+use super::{Sandbox, directory, failed, refused};
 use crate::error::Result;
+use crate::secret::Secret;
 
 /// A sandbox behind sockets. Dropping it, or [`Served::stop`], ends both.
 pub struct Served {
@@ -87,8 +89,31 @@ impl Sandbox {
     /// `sandbox.json` once both accept connections.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Sandbox`]: an address cannot be listened on.
+    /// [`crate::ErrorKind::Sandbox`]: an address cannot be listened on, or the
+    /// console's is not of this machine alone.
     pub async fn serve(&self, gateway: SocketAddr, console: SocketAddr, directory: Option<&Path>) -> Result<Served> {
+        self.serve_with_token(gateway, console, directory, None).await
+    }
+
+    /// As [`serve`](Self::serve), and the console asks for a token: its API takes
+    /// only what carries `Authorization: Bearer` with it, and the page is opened
+    /// with `#token=…` behind its address. A console that other machines reach has
+    /// to have one.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Sandbox`]: an address cannot be listened on, the token
+    /// is empty, or the console would be open to other machines without one.
+    pub async fn serve_with_token(
+        &self,
+        gateway: SocketAddr,
+        console: SocketAddr,
+        directory: Option<&Path>,
+        token: Option<Secret>,
+    ) -> Result<Served> {
+        if token.as_ref().map_or(!console.ip().is_loopback(), Secret::is_empty) {
+            let problem = format!("the console at {console} would be open to other machines");
+            return Err(refused(problem, "give it a token, or an address such as 127.0.0.1:8480"));
+        }
         let certificate = match directory {
             Some(directory) => directory::server_certificate(directory, &self.0.authority)?,
             None => self.0.authority.issue_server()?,
@@ -111,7 +136,8 @@ impl Sandbox {
         let for_courier = stopped.clone();
         let gateway_task = axum::serve(listener, app).with_graceful_shutdown(over(stopped.clone()));
         let console_task =
-            axum::serve(console_socket, control::router(self.clone())).with_graceful_shutdown(over(stopped));
+            axum::serve(console_socket, control::router(self.clone(), Guard::new(token), stopped.clone())?)
+                .with_graceful_shutdown(over(stopped));
         let tasks = vec![
             tokio::spawn(async move { gateway_task.await }),
             tokio::spawn(async move { console_task.await }),

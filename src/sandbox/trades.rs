@@ -173,6 +173,8 @@ pub(crate) struct Trades {
     pub(super) links: HashMap<String, String>,
     /// What time will bring: when, and to which refund.
     pub(super) due: BTreeSet<(Timestamp, String)>,
+    /// How many orders nobody has paid yet, as far as they can be paid.
+    pub(super) unpaid: usize,
 }
 
 impl OrderRecord {
@@ -317,8 +319,11 @@ impl Trades {
 
     fn keep_order(&mut self, record: OrderRecord) {
         let key = record.own_key();
+        let is_open = |order: &OrderRecord| matches!(order.trade_state, TradeState::NotPay | TradeState::UserPaying);
+        self.unpaid += usize::from(is_open(&record));
         // A session that was replaced leads nowhere.
         if let Some(before) = self.orders.get(&key) {
+            self.unpaid -= usize::from(is_open(before));
             self.by_prepay.remove(&before.prepay_id);
             if let Some(url) = &before.code_url {
                 self.by_code_url.remove(url);

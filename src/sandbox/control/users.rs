@@ -1,0 +1,66 @@
+//! Users, and the packets that they open.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::answer::{Answer, At, Body, Failure};
+use super::lists::user_view;
+use crate::sandbox::{PacketRecord, Sandbox};
+
+pub(super) async fn user(State(sandbox): State<Sandbox>, At(openid): At<String>) -> Answer {
+    let desk = sandbox.desk();
+    let user = desk.users.get(&openid).ok_or_else(|| Failure::missing(format!("{openid} was never seen")))?;
+    Ok(Json(user_view(&desk, &openid, user)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserChange {
+    app_id: String,
+    #[serde(default)]
+    risk_blocked: bool,
+    asks_password: Option<bool>,
+}
+
+pub(super) async fn put_user(
+    State(sandbox): State<Sandbox>,
+    At(openid): At<String>,
+    Body(UserChange { app_id, risk_blocked, asks_password }): Body<UserChange>,
+) -> Answer {
+    sandbox.set_user(&openid, &app_id, risk_blocked)?;
+    if let Some(asks_password) = asks_password {
+        sandbox.set_asks_password(&openid, &app_id, asks_password)?;
+    }
+    user(State(sandbox), At(openid)).await
+}
+
+fn no_packet(mch_id: &str, mch_billno: &str) -> Failure {
+    Failure::missing(format!("merchant {mch_id} has no packet {mch_billno}"))
+}
+
+pub(super) async fn packet(
+    State(sandbox): State<Sandbox>,
+    At((mch_id, mch_billno)): At<(String, String)>,
+) -> Answer<PacketRecord> {
+    sandbox.packet(&mch_id, &mch_billno).map(Json).ok_or_else(|| no_packet(&mch_id, &mch_billno))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct OpenPacket {
+    openid: Option<String>,
+}
+
+/// The receiver opens it, unless the body names another user.
+pub(super) async fn open_packet(
+    State(sandbox): State<Sandbox>,
+    At((mch_id, mch_billno)): At<(String, String)>,
+    Body(OpenPacket { openid }): Body<OpenPacket>,
+) -> Answer {
+    let record = sandbox.packet(&mch_id, &mch_billno).ok_or_else(|| no_packet(&mch_id, &mch_billno))?;
+    let openid = openid.unwrap_or(record.re_openid);
+    let amount = sandbox.open_packet(&mch_id, &mch_billno, &openid)?;
+    Ok(Json(json!({ "openid": openid, "amount": amount, "balance": sandbox.received(&openid) })))
+}
