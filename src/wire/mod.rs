@@ -52,6 +52,7 @@ pub use facts::{Digests, Field, Generation, Kind, Numbered, Repeat, ReplySign};
 pub use notice::{Hint, Notice, Receiver, unverified_merchant};
 pub use sheet::{Progress, Sheet};
 pub use signer::{Signer, Stamp};
+pub(crate) use xml::read_below as read_xml_below;
 pub use xml::{XmlError, read as read_xml, write as write_xml};
 
 #[cfg(feature = "sandbox")]

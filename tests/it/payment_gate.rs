@@ -81,6 +81,8 @@ async fn what_the_gate_refuses_is_an_unsigned_text() {
         (String::new(), "post数据为空"),
         ("hello".to_owned(), "XML格式错误"),
         (md5(&good).replace("<xml>", "<!DOCTYPE xml><xml>"), "XML格式错误"),
+        (md5(&good).replace("xml>", "order>"), "XML格式错误"),
+        (md5(&good).replace("<xml>", "<root>"), "XML格式错误"),
         (md5(&without("mch_id")), "缺少参数"),
         (md5(&without("appid")), "缺少参数"),
         (md5(&with(&good, "appid", &"w".repeat(33))), "appid参数长度有误"),
@@ -128,6 +130,15 @@ async fn what_the_gate_refuses_is_an_unsigned_text() {
     // All that is sent is signed, what the endpoint does not know included.
     let extra = with(&good, "colour", "blue");
     assert_eq!(answer(&raw, PLACE, md5(&extra)).await["result_code"], "SUCCESS");
+}
+
+#[tokio::test]
+async fn the_root_that_some_clients_send_passes() {
+    let raw = Raw::new().await;
+    let body = signed(&order(&raw, "T00001"), &raw.key, Digest::Md5).replace("xml>", "root>");
+    assert!(body.starts_with("<root>"), "{body}");
+    assert_eq!(answer(&raw, PLACE, body).await["result_code"], "SUCCESS");
+    assert_eq!(raw.sandbox.orders(0, 10).len(), 1);
 }
 
 #[tokio::test]
