@@ -156,10 +156,11 @@ fn refused_page(problem: &str) -> String {
     )
 }
 
-/// A page as the proxies in front of the gateway show it.
+/// A page as the proxies in front of the gateway show it: no XML, for `<hr>` stays
+/// open, on which some clients rely without knowing.
 fn page(status: u16, title: &str) -> Answer {
     let html = format!(
-        "<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n<center><h1>{status} {title}</h1></center>\r\n</body>\r\n</html>\r\n"
+        "<html>\r\n<head><title>{status} {title}</title></head>\r\n<body bgcolor=\"white\">\r\n<center><h1>{status} {title}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
     );
     Answer::new(status, html)
 }

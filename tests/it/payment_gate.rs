@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hongbao::sandbox::Sandbox;
+use hongbao::sandbox::{Fault, FaultRule, Sandbox, When};
 use hongbao::wire::{self, Digest, Doc};
 use hongbao::{Fen, Secret};
 
@@ -189,6 +189,19 @@ async fn without_a_certificate_the_proxy_answers() {
     let (status, page) = raw.post("/secapi/pay/refund", body).await;
     assert!(status == 400 && page.contains("The SSL certificate error"), "{page}");
     assert_eq!(raw.sandbox.balance(&raw.entity.mch_id), Fen::new(1_000_000));
+}
+
+#[tokio::test]
+async fn all_pages_are_of_one_proxy() {
+    let raw = Raw::new().await;
+    raw.sandbox.fault(FaultRule::new(Fault::BadGateway, When::Next(1)).at(PLACE)).unwrap();
+    for (path, expected, title) in [(PLACE, 502, "502 Bad Gateway"), ("/pay/nothing", 404, "404 Not Found")] {
+        let (status, page) = raw.post(path, signed(&order(&raw, "T00001"), &raw.key, Digest::Md5)).await;
+        assert_eq!(status, expected);
+        assert!(page.starts_with(&format!("<html>\r\n<head><title>{title}</title></head>")), "{page}");
+        assert!(page.ends_with("<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"), "{page}");
+    }
+    assert!(raw.sandbox.orders(0, 10).is_empty());
 }
 
 #[tokio::test]
