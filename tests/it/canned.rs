@@ -88,6 +88,7 @@ fn config(clients: Option<&str>) -> (String, ServerConfig) {
     let key = KeyPair::generate().unwrap();
     let mut own = CertificateParams::default();
     own.subject_alt_names.push(SanType::IpAddress([127, 0, 0, 1].into()));
+    own.subject_alt_names.push(SanType::DnsName("api.mch.weixin.qq.com".try_into().unwrap()));
     let certificate = own.signed_by(&key, &Issuer::new(ca, &ca_key)).unwrap();
     let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());

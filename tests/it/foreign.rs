@@ -1,6 +1,12 @@
-//! An SDK of another language against the served sandbox: it shares no code
-//! with us, so it cannot be wrong together with us.
+//! SDKs of other languages against the served sandbox: they share no code with
+//! us, so they cannot be wrong together with us. What is measured here is what
+//! `docs/INTEROP.md` says.
 
+mod driver;
+mod journey;
+mod table;
+
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
@@ -10,6 +16,121 @@ use hongbao::sandbox::Sandbox;
 use serde_json::Value;
 
 use crate::provision;
+use driver::Sdk;
+use journey::{Journey, Verdict};
+use table::Document;
+
+const SDKS: [Sdk; 8] = [
+    Sdk { name: "wechatpy", language: "Python", script: "wechatpy_sdk.py" },
+    Sdk { name: "pywe-pay", language: "Python", script: "pywe_pay_sdk.py" },
+    Sdk { name: "weixin-python", language: "Python", script: "weixin_python.py" },
+    Sdk { name: "wechatpay-axios-plugin", language: "JavaScript", script: "wechatpay_axios_plugin.js" },
+    Sdk { name: "tenpay", language: "JavaScript", script: "tenpay.js" },
+    Sdk { name: "node-easywechat", language: "TypeScript", script: "node_easywechat.js" },
+    Sdk { name: "wechat-pay", language: "JavaScript", script: "wechat_pay.js" },
+    Sdk { name: "weixin-pay", language: "JavaScript", script: "weixin_pay.js" },
+];
+
+/// Takes one through everything, and compares its column of the table with what
+/// was measured.
+async fn compare(name: &str) {
+    let sdk = SDKS.into_iter().find(|sdk| sdk.name == name).unwrap();
+    let temp = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::open(temp.path()).unwrap();
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let _served = sandbox.serve(any, any, Some(temp.path())).await.unwrap();
+    let measured = Journey::new(sdk, &sandbox, temp.path()).run().await;
+
+    let document = Document::read();
+    let said_of_it: Vec<_> = document.row_of(name).into_iter().flatten().take(3).map(String::as_str).collect();
+    assert_eq!(said_of_it, [name, &*measured.version, sdk.language]);
+    let said = document.column_of(name);
+    let mut differences = vec![];
+    for (step, verdict) in &measured.steps {
+        let said = said.iter().find(|(own, _)| own == step).map_or("nothing", |(_, said)| said);
+        let word = said.split("[^").next().unwrap();
+        let (right, evidence) = match verdict {
+            Verdict::Yes => ("yes", ""),
+            Verdict::NotOffered => ("–", ""),
+            Verdict::No(evidence) => ("**no**", &**evidence),
+        };
+        if word != right {
+            differences.push(format!("{step}: says {said}, is {right} {evidence}"));
+        }
+    }
+    assert!(differences.is_empty(), "docs/INTEROP.md on {name}:\n{}", differences.join("\n"));
+    assert_eq!(said.len(), measured.steps.len(), "the table has steps that nobody takes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wechatpy_does_what_the_table_says() {
+    compare("wechatpy").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pywe_pay_does_what_the_table_says() {
+    compare("pywe-pay").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn weixin_python_does_what_the_table_says() {
+    compare("weixin-python").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wechatpay_axios_plugin_does_what_the_table_says() {
+    compare("wechatpay-axios-plugin").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tenpay_does_what_the_table_says() {
+    compare("tenpay").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_easywechat_does_what_the_table_says() {
+    compare("node-easywechat").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wechat_pay_does_what_the_table_says() {
+    compare("wechat-pay").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn weixin_pay_does_what_the_table_says() {
+    compare("weixin-pay").await;
+}
+
+#[test]
+fn each_no_in_the_table_says_why() {
+    let document = Document::read();
+    let names: Vec<_> = SDKS.iter().map(|sdk| sdk.name.to_owned()).collect();
+    let rows: Vec<_> = document.tables[0][1..].iter().map(|row| row[0].clone()).collect();
+    assert_eq!(rows, names, "the table of versions");
+    for name in &names {
+        for (step, cell) in document.column_of(name) {
+            let (word, note) = cell.split_once("[^").map_or((&*cell, None), |(word, note)| (word, Some(note)));
+            let explained = if word == "**no**" { note.is_some() } else { matches!(word, "yes" | "–") };
+            assert!(explained, "{name}, {step}: {cell}");
+        }
+    }
+    let (used, defined) = document.footnotes();
+    assert_eq!(used, defined);
+    assert!(used.len() > 5, "{used:?}");
+}
+
+#[test]
+fn a_table_that_rots_is_seen() {
+    let text = "| SDK | version |\n|---|---|\n| a | 1 |\n\n| step | a | b |\n|---|:-:|:-:|\n| one | yes | **no**[^x] |\n\n\
+                | step | b |\n|---|---|\n| two | – |\n\n[^y]: Because.\n";
+    let document = Document::of(text.to_owned());
+    assert_eq!(document.row_of("a").unwrap(), ["a", "1"]);
+    let pair = |step: &str, cell: &str| (step.to_owned(), cell.to_owned());
+    assert_eq!(document.column_of("b"), [pair("one", "**no**[^x]"), pair("two", "–")]);
+    assert_eq!(document.column_of("a"), [pair("one", "yes")]);
+    assert_eq!(document.footnotes(), (BTreeSet::from(["x"]), BTreeSet::from(["y"])));
+}
 
 /// Runs a script with the served sandbox's directory, and reads its lines.
 async fn run(script: &str, sandbox: &Sandbox, directory: &Path) -> (Vec<Value>, String) {

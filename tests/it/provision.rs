@@ -55,6 +55,40 @@ pub fn python(requirements: &Path) -> PathBuf {
     python
 }
 
+/// Where Node.js finds the packages of a folder with `package.json` and
+/// `package-lock.json`: installed by the lock file below the build directory, and
+/// without running what packages would like to run.
+pub fn node(folder: &Path) -> PathBuf {
+    let _one = INSTALLING.lock().unwrap();
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("node");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let (package, lock) = (read("package.json"), read("package-lock.json"));
+    let (modules, done) = (home.join("node_modules"), home.join("installed.json"));
+    let wanted = format!("{package}{lock}");
+    let has_node = runs(Command::new("node").arg("--version"));
+    if has_node && std::fs::read_to_string(&done).ok().as_deref() == Some(&*wanted) {
+        return modules;
+    }
+    if !has_node || !runs(Command::new("npm").arg("--version")) {
+        install("npm", "Node.js with npm");
+        assert!(runs(Command::new("npm").arg("--version")), "npm does not run, although the package npm is installed");
+    }
+    std::fs::create_dir_all(&home).unwrap();
+    std::fs::write(home.join("package.json"), package).unwrap();
+    std::fs::write(home.join("package-lock.json"), lock).unwrap();
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"]);
+    let output = npm.current_dir(&home).output().unwrap();
+    assert!(
+        output.status.success(),
+        "the npm packages of {} cannot be installed (is the package registry reachable?):\n{}",
+        folder.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    std::fs::write(done, wanted).unwrap();
+    modules
+}
+
 fn install(package: &str, what: &str) {
     let missing =
         format!("{what} is missing; install it with your system's package manager (Debian: apt-get install {package})");
