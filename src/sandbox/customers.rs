@@ -1,10 +1,10 @@
 //! What users do in shops and on their phones, and what is to be seen of it.
 
-use super::desk::User;
 use super::paying::{PASSWORD, Payer};
 use super::query_comments::CommentRecord;
 use super::trades::{OrderRecord, RefundRecord};
 use super::{Sandbox, known, refused};
+use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::pay::{TradeState, TradeType};
 use crate::query::RefundStatus;
@@ -91,18 +91,6 @@ impl Sandbox {
         self.update(|desk| Ok(desk.show_code(openid)))
     }
 
-    /// Whether payments by code ask this user for the password.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Sandbox`]: the state could not be stored.
-    pub fn set_asks_password(&self, openid: &str, app_id: &str, asks_password: bool) -> Result<()> {
-        self.update(|desk| {
-            let risk_blocked = desk.users.get(openid).is_some_and(|user| user.risk_blocked);
-            desk.put_user(openid, User { app_id: app_id.to_owned(), risk_blocked, asks_password });
-            Ok(())
-        })
-    }
-
     /// Decides how a refund ends: at once for `Success`, `Closed` and `Change`.
     ///
     /// # Errors
@@ -178,19 +166,13 @@ impl Sandbox {
 }
 
 impl super::desk::Desk {
-    /// Passwords that were not entered in time.
-    pub(super) fn settle_passwords(&mut self) {
-        let now = self.now();
-        let late: Vec<String> =
-            self.waiting.iter().filter(|(due, _)| *due <= now).map(|(_, key)| key.clone()).collect();
-        self.waiting.retain(|(due, _)| *due > now);
-        for key in late {
-            let Some(mut order) = self.trades.order(&key).cloned() else { continue };
-            // A later try of the number has a minute of its own.
-            if order.trade_state == TradeState::UserPaying && order.created.after(PASSWORD) <= now {
-                order.trade_state = TradeState::NotPay;
-                self.put_order(order);
-            }
+    /// A password that was not entered in time.
+    pub(super) fn give_up_password(&mut self, key: &str, at: Timestamp) {
+        let Some(mut order) = self.trades.order(key).cloned() else { return };
+        // A later try of the number has a minute of its own.
+        if order.trade_state == TradeState::UserPaying && order.created.after(PASSWORD) <= at {
+            order.trade_state = TradeState::NotPay;
+            self.put_order(order);
         }
     }
 

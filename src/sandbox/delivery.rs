@@ -129,8 +129,16 @@ impl Sandbox {
     /// The attempt that is due; `None` if none is.
     fn next_errand(&self) -> Option<Way> {
         let mut desk = self.desk();
-        let errand = desk.next_errand()?;
-        Some(self.set_out(&mut desk, errand))
+        if let Some(errand) = desk.next_errand() {
+            return Some(self.set_out(&mut desk, errand));
+        }
+        // Time may have brought something all the same. Nobody was told of it, so
+        // nobody waits until it is stored.
+        let changes = desk.take_changes();
+        if let Some(store) = &self.0.store {
+            drop(store.submit_async(changes));
+        }
+        None
     }
 
     fn set_out(&self, desk: &mut Desk, errand: Errand) -> Way {
@@ -222,7 +230,7 @@ impl Sandbox {
     fn until_next(&self) -> Duration {
         let desk = self.desk();
         let now = desk.now();
-        let due = [desk.notices.next_due(), desk.trades.due.first().map(|(due, _)| *due)];
+        let due = [desk.notices.next_due(), desk.next_event().map(|(due, _)| due)];
         let next = due.into_iter().flatten().filter(|due| *due > now).min();
         match (next, desk.clock) {
             // What stands still brings nothing by itself.

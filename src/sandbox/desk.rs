@@ -7,12 +7,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
+use super::behaviour::User;
 use super::books::{Account, Books, Posting, Reason, Statement};
 use super::clock::SandboxClock;
 use super::fault::Faults;
 use super::log::RequestRecord;
 use super::notices::Notices;
 use super::packets::PacketRecord;
+use super::phone::Phones;
 use super::query_comments::CommentRecord;
 use super::quota::Quotas;
 use super::trades::Trades;
@@ -109,19 +111,6 @@ impl Default for Settings {
     }
 }
 
-/// A user, known by the openid under one appid.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct User {
-    /// The appid that the openid belongs to.
-    pub app_id: String,
-    /// Whether risk control stops packets to this user.
-    pub risk_blocked: bool,
-    /// Whether a payment by code asks this user for the password.
-    #[serde(default)]
-    pub asks_password: bool,
-}
-
 /// A row that must be on disk before an answer goes out.
 pub(crate) struct Change {
     pub(crate) table: Table,
@@ -161,6 +150,9 @@ pub(crate) struct Desk {
     pub(super) order: Vec<String>,
     /// What time will bring: when, and to which packet.
     pub(super) due: BTreeSet<(Timestamp, String)>,
+    /// When packets will be opened by themselves, as far as anyone knows now.
+    pub(super) openings: BTreeSet<(Timestamp, String)>,
+    pub(super) phones: Phones,
     pub(super) books: Books,
     pub(super) postings: Vec<Posting>,
     pub(super) quotas: Quotas,
@@ -205,6 +197,8 @@ impl Desk {
             packets: HashMap::new(),
             order: Vec::new(),
             due: BTreeSet::new(),
+            openings: BTreeSet::new(),
+            phones: Phones::default(),
             books: Books::default(),
             postings: Vec::new(),
             quotas: Quotas::default(),
@@ -278,7 +272,7 @@ impl Desk {
         if let Some(user) = self.users.get(openid) {
             return user.clone();
         }
-        let user = User { app_id: app_id.to_owned(), risk_blocked: false, asks_password: false };
+        let user = User::new(app_id);
         self.put_user(openid, user.clone());
         user
     }

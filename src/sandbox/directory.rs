@@ -33,6 +33,7 @@ pub(super) fn open(directory: &Path) -> Result<Sandbox> {
     let store = Store::open(&directory.join("sandbox.redb"), |table, key, value| load(&mut desk, table, key, value))?;
     desk.finish_loading();
     desk.trades.finish_loading();
+    desk.index_phones();
     desk.await_passwords_again();
     let now = desk.now();
     desk.notices.resume(now);

@@ -36,6 +36,7 @@
 //! # Ok(()) }
 //! ```
 
+mod behaviour;
 mod bills;
 mod books;
 mod builder;
@@ -68,6 +69,7 @@ mod pay_report;
 mod pay_reverse;
 mod pay_short_url;
 mod paying;
+mod phone;
 mod query_comments;
 mod query_fund_flow;
 mod query_order;
@@ -95,9 +97,10 @@ use std::time::Duration;
 use once_cell::sync::OnceCell;
 use tokio::sync::Notify;
 
+pub use behaviour::{Opens, User};
 pub use books::{Account, AccountBalance, Posting, Reason, Statement};
 pub use builder::Builder;
-pub use desk::{Settings, User};
+pub use desk::Settings;
 pub use fault::{Fault, FaultRule, When};
 pub use log::RequestRecord;
 pub use notices::{NoticeAttempt, NoticeFault, NoticeKind, NoticeRecord, Verdict};
@@ -176,6 +179,13 @@ impl Sandbox {
         let endpoint = self.endpoint();
         let merchants = self.0.merchants.lock().unwrap_or_else(PoisonError::into_inner);
         merchants.iter().map(|entity| Entity { endpoint: endpoint.clone(), ..entity.clone() }).collect()
+    }
+
+    /// What a merchant calls itself; empty for one that is not known.
+    fn name_of(&self, mch_id: &str) -> String {
+        let merchants = self.0.merchants.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = merchants.iter().find(|entity| entity.mch_id == mch_id);
+        found.map(|entity| entity.name.clone()).unwrap_or_default()
     }
 
     /// Lets an entity of yours in: the sandbox knows its merchant number, appid
@@ -330,24 +340,6 @@ impl Sandbox {
         self.update(|desk| {
             desk.open_packet(mch_id, mch_billno, openid)
                 .map_err(|problem| refused(problem, "look at the packet's state and receiver"))
-        })
-    }
-
-    /// A user, if the openid was ever seen.
-    #[must_use]
-    pub fn user(&self, openid: &str) -> Option<User> {
-        self.desk().users.get(openid).cloned()
-    }
-
-    /// Says whose openid it is and whether risk control stops packets to it.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Sandbox`]: the state could not be stored.
-    pub fn set_user(&self, openid: &str, app_id: &str, risk_blocked: bool) -> Result<()> {
-        self.update(|desk| {
-            let asks_password = desk.users.get(openid).is_some_and(|user| user.asks_password);
-            desk.put_user(openid, User { app_id: app_id.to_owned(), risk_blocked, asks_password });
-            Ok(())
         })
     }
 

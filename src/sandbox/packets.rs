@@ -68,6 +68,18 @@ pub struct Claim {
     pub at: Timestamp,
 }
 
+/// What time brings, and to what: the key of a packet, refund or order.
+pub(super) enum Event {
+    /// Its 24 hours or three days are over, or its money is back.
+    Packet(String),
+    /// Its receiver opens it.
+    Opening(String),
+    /// It ends.
+    Refund(String),
+    /// The password was not entered in time.
+    Password(String),
+}
+
 /// How long the way back takes; the documented sample shows two minutes.
 const REFUND_TAKES: Duration = Duration::from_secs(137);
 
@@ -90,14 +102,18 @@ impl PacketRecord {
         self.total_amount.checked_sub(self.claimed()).unwrap_or_default()
     }
 
+    /// Until when it can be opened, once it is sent.
+    pub(crate) fn expires(&self) -> Timestamp {
+        self.send_time.after(Duration::from_secs(u64::from(limits::CLAIM_HOURS.count()) * 3600))
+    }
+
     /// When time will change it, if it will.
-    fn due(&self) -> Option<Timestamp> {
-        let claim = Duration::from_secs(u64::from(limits::CLAIM_HOURS.count()) * 3600);
+    pub(super) fn due(&self) -> Option<Timestamp> {
         let reentry = Duration::from_secs(u64::from(limits::REENTRY_DAYS.count()) * 86_400);
         match self.status {
             Status::Sending => Some(self.created.after(reentry)),
-            Status::Sent => Some(self.send_time.after(claim)),
-            Status::Refunding => Some(self.send_time.after(claim).after(REFUND_TAKES)),
+            Status::Sent => Some(self.expires()),
+            Status::Refunding => Some(self.expires().after(REFUND_TAKES)),
             _ => None,
         }
     }
@@ -117,10 +133,12 @@ impl Desk {
             }
         } else {
             self.order.push(key.clone());
+            self.phones.received(&record.re_openid);
         }
         if let Some(due) = record.due() {
             self.due.insert((due, key.clone()));
         }
+        self.expect_opening(&record, Timestamp::default());
         self.change(Table::Packets, key.clone(), Some(&record));
         self.packets.insert(key, record);
     }
@@ -142,6 +160,9 @@ impl Desk {
         self.order.sort_by_cached_key(|key| packets.get(key).map(|record| (record.created, record.detail_id.clone())));
         let today = self.now().beijing_day();
         for record in self.packets.values() {
+            if let Some(at) = self.opening(record) {
+                self.openings.insert((at, PacketRecord::key(&record.mch_id, &record.mch_billno)));
+            }
             let sent = record.status != Status::Sending && record.status != Status::Failed;
             if sent && record.send_time.beijing_day() == today {
                 self.quotas.sent(&record.mch_id, &record.re_openid, record.total_amount, record.send_time);
@@ -149,30 +170,69 @@ impl Desk {
         }
     }
 
-    /// Lets happen what was to happen by now, in order.
+    /// What time brings next, and when.
+    pub(super) fn next_event(&self) -> Option<(Timestamp, Event)> {
+        // At the same moment the first of these wins: who opens a packet when its
+        // time is over is too late.
+        let first = [
+            self.due.first().map(|(at, key)| (at, Event::Packet as fn(String) -> Event, key)),
+            self.openings.first().map(|(at, key)| (at, Event::Opening as fn(String) -> Event, key)),
+            self.trades.due.first().map(|(at, key)| (at, Event::Refund as fn(String) -> Event, key)),
+            self.waiting.first().map(|(at, key)| (at, Event::Password as fn(String) -> Event, key)),
+        ];
+        let (at, event, key) = first.into_iter().flatten().min_by_key(|(at, ..)| **at)?;
+        Some((*at, event(key.clone())))
+    }
+
+    /// Lets happen what was to happen by now, in order, each at its moment.
     pub(crate) fn settle(&mut self) {
         let now = self.now();
-        while let Some((due, key)) = self.due.first().filter(|(due, _)| *due <= now).cloned() {
-            self.due.remove(&(due, key.clone()));
-            let Some(mut record) = self.packets.get(&key).cloned() else { continue };
-            match record.status {
-                Status::Sending => record.status = Status::Failed,
-                Status::Sent => record.status = Status::Refunding,
-                Status::Refunding => {
-                    let rest = record.unopened();
-                    let transit = Account::Transit(record.mch_id.clone());
-                    let merchant = Account::Merchant(record.mch_id.clone());
-                    self.pay(transit, merchant, rest, Reason::Refunded, Some(&record.mch_billno));
-                    record.status = Status::Refund;
-                    record.refund_time = Some(due);
-                    record.refund_amount = Some(rest);
+        while let Some((at, event)) = self.next_event().filter(|(at, _)| *at <= now) {
+            match event {
+                Event::Packet(key) => {
+                    self.due.remove(&(at, key.clone()));
+                    self.change_by_itself(&key, at);
                 }
-                _ => {}
+                Event::Opening(key) => {
+                    self.openings.remove(&(at, key.clone()));
+                    self.open_by_itself(&key, at);
+                }
+                Event::Refund(key) => {
+                    self.trades.due.remove(&(at, key.clone()));
+                    if let Some(record) = self.trades.refund(&key).cloned() {
+                        let end = record.ends_as.clone();
+                        self.end_refund(record, end, at);
+                    }
+                }
+                Event::Password(key) => {
+                    self.waiting.remove(&(at, key.clone()));
+                    self.give_up_password(&key, at);
+                }
             }
-            self.put_packet(record);
         }
-        self.settle_refunds();
-        self.settle_passwords();
+    }
+
+    fn change_by_itself(&mut self, key: &str, at: Timestamp) {
+        let Some(mut record) = self.packets.get(key).cloned() else { return };
+        match record.status {
+            Status::Sending => record.status = Status::Failed,
+            Status::Sent => record.status = Status::Refunding,
+            Status::Refunding => self.give_back(&mut record, at),
+            _ => {}
+        }
+        self.put_packet(record);
+    }
+
+    /// The money that nobody has opened is back with the merchant.
+    pub(super) fn give_back(&mut self, record: &mut PacketRecord, at: Timestamp) {
+        // What is unopened is counted before the packet is marked as returned.
+        let rest = record.unopened();
+        let transit = Account::Transit(record.mch_id.clone());
+        let merchant = Account::Merchant(record.mch_id.clone());
+        self.pay_at(at, transit, merchant, rest, Reason::Refunded, Some(&record.mch_billno));
+        record.status = Status::Refund;
+        record.refund_time = Some(at);
+        record.refund_amount = Some(rest);
     }
 
     /// Takes the money and puts the packet on its way. `false`: the merchant
@@ -197,9 +257,16 @@ impl Desk {
     /// Says why there is nothing to open.
     pub(crate) fn open_packet(&mut self, mch_id: &str, mch_billno: &str, openid: &str) -> Result<Fen, String> {
         self.settle();
-        let Some(mut record) = self.packet(mch_id, mch_billno).cloned() else {
+        let Some(record) = self.packet(mch_id, mch_billno).cloned() else {
             return Err(format!("merchant {mch_id} has no packet {mch_billno}"));
         };
+        let now = self.now();
+        self.take_share(record, openid, now)
+    }
+
+    /// # Errors
+    /// Says why there is nothing to open.
+    pub(super) fn take_share(&mut self, mut record: PacketRecord, openid: &str, at: Timestamp) -> Result<Fen, String> {
         if record.status != Status::Sent {
             return Err(format!("the packet is {}, there is nothing to open", record.status));
         }
@@ -209,14 +276,18 @@ impl Desk {
         if record.claims.iter().any(|claim| claim.openid == openid) {
             return Err(format!("{openid} has opened it already"));
         }
+        self.allows_opening(&record, openid)?;
         let Some(amount) = record.shares.get(record.claims.len()).copied() else {
             return Err("all shares are gone".to_owned());
         };
         let (transit, user) = (Account::Transit(record.mch_id.clone()), Account::User(openid.to_owned()));
-        if !self.pay(transit, user, amount, Reason::Received, Some(mch_billno)) {
+        if !self.pay_at(at, transit, user, amount, Reason::Received, Some(&record.mch_billno)) {
             return Err("the money of the packet is not there; the books are wrong".to_owned());
         }
-        record.claims.push(Claim { openid: openid.to_owned(), amount, at: self.now() });
+        if openid != record.re_openid {
+            self.phones.shared(openid, PacketRecord::key(&record.mch_id, &record.mch_billno));
+        }
+        record.claims.push(Claim { openid: openid.to_owned(), amount, at });
         if record.claims.len() == record.shares.len() {
             record.status = Status::Received;
         }

@@ -6,6 +6,7 @@
 //! counted per merchant; the wording of some refusals is that of 2016. Stuck
 //! bills (quota, risk, balance) are kept in `SENDING` as support staff describe
 //! it, fields other than openid, amount and appid are not compared on re-entry.
+//! What users do with packets, and who gets none: see `behaviour.rs`.
 
 use super::desk::Desk;
 use super::gate::Call;
@@ -103,7 +104,7 @@ pub(super) fn issue(desk: &mut Desk, call: &Call, group: Option<u32>) -> Result<
         Some("RCVDAMOUNT_LIMIT")
     } else if beyond(paid, settings.merchant_day_amount) {
         Some("SENDAMOUNT_LIMIT")
-    } else if user.risk_blocked {
+    } else if user.risk_blocked || !user.real_name {
         Some("NO_AUTH")
     } else if !desk.deliver(&mut record) {
         Some("NOTENOUGH")

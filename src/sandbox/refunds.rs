@@ -112,18 +112,6 @@ impl Desk {
         Ok(())
     }
 
-    /// Lets happen what was to happen to refunds by now.
-    pub(super) fn settle_refunds(&mut self) {
-        let now = self.now();
-        while let Some((due, key)) = self.trades.due.first().filter(|(due, _)| *due <= now).cloned() {
-            self.trades.due.remove(&(due, key.clone()));
-            if let Some(record) = self.trades.refund(&key).cloned() {
-                let end = record.ends_as.clone();
-                self.end_refund(record, end, due);
-            }
-        }
-    }
-
     /// Ends a refund: the money arrives, comes back, or waits for a decision.
     pub(super) fn end_refund(&mut self, mut record: RefundRecord, end: RefundStatus, at: Timestamp) {
         let Some(mut order) = self.trades.order(&record.order_key()).cloned() else { return };

@@ -387,16 +387,26 @@ impl Trades {
 impl Desk {
     pub(super) fn put_order(&mut self, record: OrderRecord) {
         self.change(Table::Orders, record.own_key(), Some(&record));
+        self.phones.keep_order(self.trades.order(&record.own_key()), &record);
         self.trades.keep_order(record);
     }
 
     pub(super) fn put_refund(&mut self, record: RefundRecord) {
         self.change(Table::Refunds, record.own_key(), Some(&record));
+        let order = self.trades.order(&record.order_key()).filter(|_| record.is_real());
+        if let Some(openid) = order.and_then(|order| order.openid.as_deref())
+            && self.trades.refund(&record.own_key()).is_none()
+        {
+            self.phones.keep_refund(openid, record.own_key());
+        }
         self.trades.keep_refund(record);
     }
 
     pub(super) fn put_code(&mut self, code: &str, record: CodeRecord) {
         self.change(Table::Codes, code.to_owned(), Some(&record));
+        if !record.used {
+            self.phones.shows(&record.openid, code);
+        }
         self.trades.codes.insert(code.to_owned(), record);
     }
 
