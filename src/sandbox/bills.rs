@@ -12,7 +12,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha1::{Digest as _, Sha1};
 
-use super::books::{Account, Reason};
+use super::accounts::AccountKind;
+use super::books::Reason;
 use super::desk::Desk;
 use super::trades::{OrderRecord, RefundRecord};
 use crate::clock::{Day, Timestamp};
@@ -109,9 +110,9 @@ impl Desk {
         Some(trade_text(&trades, kind, rate, made_at(day)))
     }
 
-    /// The fund bill of the basic account for a day.
-    pub(super) fn fund_bill(&self, mch_id: &str, day: Day) -> Option<String> {
-        let own = Account::Merchant(mch_id.to_owned());
+    /// The fund bill of an account for a day.
+    pub(super) fn fund_bill(&self, mch_id: &str, account: AccountKind, day: Day) -> Option<String> {
+        let own = account.of(mch_id);
         let mut moves: Vec<_> = self.postings.iter().filter(|one| one.from == own || one.to == own).collect();
         moves.sort_by_key(|one| (one.at, one.id));
         let (mut balance, mut rows) = (Fen::ZERO, Vec::new());
@@ -166,6 +167,7 @@ impl Desk {
 fn business(reason: Reason) -> &'static str {
     match reason {
         Reason::TopUp => "充值",
+        Reason::Moved => "账户间转账",
         Reason::Sent => "现金红包",
         Reason::Refunded => "现金红包退款",
         Reason::Fee | Reason::FeeTakenAgain => "扣除交易手续费",

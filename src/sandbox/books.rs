@@ -16,8 +16,10 @@ pub enum Account {
     /// Where money comes from, by top-ups and from users' banks; its balance is
     /// below zero by all that exists.
     World,
-    /// A merchant's account (商户账户).
+    /// A merchant's basic account (基本账户).
     Merchant(String),
+    /// A merchant's operating account (运营账户).
+    Operating(String),
     /// A merchant's packets that nobody has opened yet.
     Transit(String),
     /// A user's change (零钱), by openid.
@@ -45,6 +47,7 @@ impl fmt::Display for Account {
         match self {
             Self::World => f.write_str("world"),
             Self::Merchant(mch_id) => write!(f, "merchant {mch_id}"),
+            Self::Operating(mch_id) => write!(f, "operating account of {mch_id}"),
             Self::Transit(mch_id) => write!(f, "unopened packets of {mch_id}"),
             Self::User(openid) => write!(f, "user {openid}"),
             Self::Refunds(mch_id) => write!(f, "refunds under way of {mch_id}"),
@@ -81,6 +84,8 @@ pub struct Posting {
 pub enum Reason {
     /// A merchant topped up (充值).
     TopUp,
+    /// A merchant moved money between its accounts.
+    Moved,
     /// A packet was sent.
     Sent,
     /// A user opened a packet.
@@ -167,7 +172,7 @@ pub struct Statement {
     pub accounts: Vec<AccountBalance>,
     /// All that ever came in, by top-ups and from users' banks.
     pub topped_up: Fen,
-    /// Money of merchants.
+    /// Money of merchants, in basic and operating accounts.
     pub with_merchants: Fen,
     /// Money of unopened packets.
     pub in_transit: Fen,
@@ -203,7 +208,7 @@ impl Statement {
             Fen::checked_sum(amounts).unwrap_or_default()
         };
         let world = sum(|account| matches!(account, Account::World));
-        let with_merchants = sum(|account| matches!(account, Account::Merchant(_)));
+        let with_merchants = sum(|account| matches!(account, Account::Merchant(_) | Account::Operating(_)));
         let in_transit = sum(|account| matches!(account, Account::Transit(_)));
         let with_users = sum(|account| matches!(account, Account::User(_)));
         let refunds_in_transit = sum(|account| matches!(account, Account::Refunds(_)));

@@ -55,6 +55,9 @@ pub struct Settings {
     pub user_day_amount: Fen,
     /// Fen the merchant may pay out in a Beijing day.
     pub merchant_day_amount: Fen,
+    /// Whether there is an operating account (运营账户), from which packets are paid
+    /// then, and from nothing else.
+    pub operating_account: bool,
     /// Sub-merchants of this provider (子商户号).
     pub sub_merchants: Vec<String>,
     /// Whether a query for an unknown number answers in the older form,
@@ -95,6 +98,7 @@ impl Default for Settings {
             user_day_count: limits::USER_DAY_COUNT.count(),
             user_day_amount: limits::USER_DAY.fen(),
             merchant_day_amount: limits::MERCHANT_DAY.fen(),
+            operating_account: false,
             sub_merchants: Vec::new(),
             not_found_as_system_error: false,
             fee_rate: 60,

@@ -36,6 +36,7 @@
 //! # Ok(()) }
 //! ```
 
+mod accounts;
 mod behaviour;
 mod bills;
 mod books;
@@ -97,6 +98,7 @@ use std::time::Duration;
 use once_cell::sync::OnceCell;
 use tokio::sync::Notify;
 
+pub use accounts::AccountKind;
 pub use behaviour::{Opens, User};
 pub use books::{Account, AccountBalance, Posting, Reason, Statement};
 pub use builder::Builder;
@@ -288,33 +290,6 @@ impl Sandbox {
         })
     }
 
-    /// Puts money into a merchant's account.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Sandbox`]: no such merchant, or no amount above zero.
-    pub fn top_up(&self, mch_id: &str, amount: Fen) -> Result<Fen> {
-        self.update(|desk| {
-            known(desk, mch_id)?;
-            let account = Account::Merchant(mch_id.to_owned());
-            if !desk.pay(Account::World, account.clone(), amount, Reason::TopUp, None) {
-                return Err(refused(format!("{amount} yuan cannot be topped up"), "give an amount above zero"));
-            }
-            Ok(desk.books.balance(&account))
-        })
-    }
-
-    /// What a merchant has.
-    #[must_use]
-    pub fn balance(&self, mch_id: &str) -> Fen {
-        self.desk().books.balance(&Account::Merchant(mch_id.to_owned()))
-    }
-
-    /// What a user has received.
-    #[must_use]
-    pub fn received(&self, openid: &str) -> Fen {
-        self.desk().books.balance(&Account::User(openid.to_owned()))
-    }
-
     /// One packet.
     #[must_use]
     pub fn packet(&self, mch_id: &str, mch_billno: &str) -> Option<PacketRecord> {
@@ -370,6 +345,9 @@ impl Sandbox {
                     "fee_rate: at most 10000 ten-thousandths, which is all of it",
                     "give a lower rate",
                 ));
+            }
+            if !settings.operating_account && desk.books.balance(&AccountKind::Operating.of(mch_id)) > Fen::ZERO {
+                return Err(refused("operating_account: there is money in it", "pay it out first"));
             }
             desk.put_settings(mch_id, settings.clone());
             Ok(settings)

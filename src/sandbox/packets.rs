@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::accounts::AccountKind;
 use super::books::{Account, Reason};
 use super::desk::{Desk, Table};
 use super::fault::scatter;
@@ -46,6 +47,9 @@ pub struct PacketRecord {
     pub shares: Vec<Fen>,
     /// Who opened it.
     pub claims: Vec<Claim>,
+    /// The account that paid it, to which the rest goes back.
+    #[serde(default)]
+    pub paid_from: AccountKind,
     /// As sent (商户名称).
     pub send_name: String,
     /// As sent (红包祝福语).
@@ -228,7 +232,7 @@ impl Desk {
         // What is unopened is counted before the packet is marked as returned.
         let rest = record.unopened();
         let transit = Account::Transit(record.mch_id.clone());
-        let merchant = Account::Merchant(record.mch_id.clone());
+        let merchant = record.paid_from.of(&record.mch_id);
         self.pay_at(at, transit, merchant, rest, Reason::Refunded, Some(&record.mch_billno));
         record.status = Status::Refund;
         record.refund_time = Some(at);
@@ -238,7 +242,8 @@ impl Desk {
     /// Takes the money and puts the packet on its way. `false`: the merchant
     /// has not enough, and nothing changed.
     pub(super) fn deliver(&mut self, record: &mut PacketRecord) -> bool {
-        let merchant = Account::Merchant(record.mch_id.clone());
+        let paid_from = self.pays_packets(&record.mch_id);
+        let merchant = paid_from.of(&record.mch_id);
         let transit = Account::Transit(record.mch_id.clone());
         if !self.pay(merchant, transit, record.total_amount, Reason::Sent, Some(&record.mch_billno)) {
             return false;
@@ -246,6 +251,7 @@ impl Desk {
         let now = self.now();
         record.status = Status::Sent;
         record.reason = None;
+        record.paid_from = paid_from;
         record.send_time = now;
         self.quotas.sent(&record.mch_id, &record.re_openid, record.total_amount, now);
         true

@@ -167,6 +167,7 @@ fn new_record(desk: &Desk, call: &Call, amount: Fen, group: Option<u32>) -> Pack
             Some(shares) => desk.split(amount, shares),
         },
         claims: Vec::new(),
+        paid_from: desk.pays_packets(&call.mch_id),
         send_name: call.text("send_name").to_owned(),
         wishing: call.text("wishing").to_owned(),
         act_name: call.text("act_name").to_owned(),
