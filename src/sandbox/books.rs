@@ -128,6 +128,11 @@ impl Books {
         self.balances.get(account).copied().unwrap_or_default()
     }
 
+    /// Whether money was ever in it.
+    pub(crate) fn knows(&self, account: &Account) -> bool {
+        self.balances.contains_key(account)
+    }
+
     pub(crate) fn balances(&self) -> impl Iterator<Item = (&Account, Fen)> {
         self.balances.iter().map(|(account, fen)| (account, *fen))
     }

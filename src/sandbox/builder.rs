@@ -3,9 +3,8 @@
 use super::certificates::{Authority, KeyKind};
 use super::clock::SandboxClock;
 use super::desk::Desk;
-use super::{FIRST_BALANCE, FIRST_MERCHANTS, Sandbox, new_key};
+use super::{FIRST_BALANCE, FIRST_MERCHANTS, Sandbox};
 use crate::clock::Timestamp;
-use crate::config::Cert;
 use crate::error::Result;
 
 /// A sandbox with something other than the defaults.
@@ -13,7 +12,7 @@ use crate::error::Result;
 #[must_use]
 pub struct Builder {
     frozen: Option<Timestamp>,
-    seed: u64,
+    seed: Option<u64>,
 }
 
 impl Builder {
@@ -23,9 +22,14 @@ impl Builder {
         self
     }
 
-    /// What chance is made of: the same seed splits groups in the same way.
+    /// What chance is made of. Two sandboxes of the same seed whose clocks stand
+    /// still give the same answers to the same calls, byte for byte, notifications
+    /// included: the numbers of WeChat, the shares of groups, the API keys are the
+    /// same. Certificates and what encrypts with random bytes (the `.p12` files,
+    /// TLS) are not, nor is what the log measures in time. Without a seed the API
+    /// keys are the system's random numbers.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.seed = Some(seed);
         self
     }
 
@@ -35,12 +39,12 @@ impl Builder {
     /// [`crate::ErrorKind::Sandbox`]: no random numbers from the system.
     pub fn build(self) -> Result<Sandbox> {
         let clock = self.frozen.map_or(SandboxClock::Ahead(0), SandboxClock::At);
-        let desk = Desk::new(clock, self.seed, false);
+        let mut desk = Desk::new(clock, self.seed.unwrap_or_default(), false);
+        desk.keys_from_seed = self.seed.is_some();
         let sandbox = Sandbox::with(desk, Authority::new()?, None);
         for (mch_id, app_id, name) in FIRST_MERCHANTS {
             let issued = sandbox.0.authority.issue_merchant(mch_id, name, KeyKind::EllipticCurve, clock)?;
-            let cert = Cert::pem(issued.certificate_pem.as_bytes(), issued.key_pem.as_bytes());
-            sandbox.enrol(mch_id, app_id, name, new_key()?, cert, None);
+            sandbox.enrol_issued(mch_id, app_id, name, issued)?;
             sandbox.top_up(mch_id, FIRST_BALANCE)?;
         }
         Ok(sandbox)

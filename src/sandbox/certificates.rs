@@ -211,6 +211,12 @@ impl Issued {
     }
 }
 
+/// The first certificate of a PEM text, in DER.
+pub(crate) fn leaf_of_pem(pem: &[u8]) -> Option<Vec<u8>> {
+    let first = rustls_pemfile::certs(&mut &*pem).next()?;
+    first.ok().map(|certificate| certificate.to_vec())
+}
+
 /// The CA's subject, the same at each start.
 fn params() -> CertificateParams {
     let mut params = CertificateParams::default();

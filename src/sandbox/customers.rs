@@ -1,6 +1,7 @@
 //! What users do in shops and on their phones, and what is to be seen of it.
 
 use super::paying::{PASSWORD, Payer};
+use super::phone::open_until;
 use super::query_comments::CommentRecord;
 use super::trades::{OrderRecord, RefundRecord};
 use super::{Sandbox, known, refused};
@@ -80,6 +81,32 @@ impl Sandbox {
             let state = order.trade_state.clone();
             desk.put_order(order);
             Ok(state)
+        })
+    }
+
+    /// Ends the time in which an order can be paid, or in which the password of a
+    /// payment by code can be entered. The merchant may place the order again.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Sandbox`]: there is no such order, or it cannot be paid
+    /// any more as it is.
+    pub fn expire_order(&self, mch_id: &str, out_trade_no: &str) -> Result<OrderRecord> {
+        self.update(|desk| {
+            desk.settle();
+            let (key, now) = (OrderRecord::key(mch_id, None, out_trade_no), desk.now());
+            let Some(mut order) = desk.trades.order(&key).cloned() else {
+                return Err(refused("there is no such order", "look at the list of orders"));
+            };
+            if open_until(&order).is_none_or(|until| until <= now) {
+                let problem = format!("the order is {} and cannot be paid any more as it is", order.trade_state);
+                return Err(refused(problem, "look at the order's state and end"));
+            }
+            match order.trade_state {
+                TradeState::UserPaying => order.trade_state = TradeState::NotPay,
+                _ => order.prepay_until = now,
+            }
+            desk.put_order(order.clone());
+            Ok(order)
         })
     }
 

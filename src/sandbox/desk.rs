@@ -147,6 +147,8 @@ pub(crate) struct Desk {
     pub(crate) clock: SandboxClock,
     pub(crate) faults: Faults,
     pub(crate) seed: u64,
+    /// Whether API keys are made of the seed.
+    pub(super) keys_from_seed: bool,
     pub(super) entities: BTreeMap<String, Entity>,
     pub(super) users: HashMap<String, User>,
     pub(super) packets: HashMap<String, PacketRecord>,
@@ -196,6 +198,7 @@ impl Desk {
             clock,
             faults: Faults::default(),
             seed,
+            keys_from_seed: false,
             entities: BTreeMap::new(),
             users: HashMap::new(),
             packets: HashMap::new(),

@@ -10,21 +10,44 @@ use super::certificates::{Authority, Issued, KeyKind};
 use super::clock::SandboxClock;
 use super::desk::{Desk, Table};
 use super::store::Store;
-use super::{FIRST_BALANCE, FIRST_MERCHANTS, Sandbox, failed, new_key};
-use crate::config::{Cert, P12Encryption};
+use super::{FIRST_BALANCE, FIRST_MERCHANTS, Sandbox, failed, refused};
+use crate::config::{Entity, P12Encryption};
 use crate::error::Result;
 use crate::money::Fen;
-use crate::secret::Secret;
 
 /// `merchant.json`.
 #[derive(Serialize, Deserialize)]
-struct MerchantFile {
-    mch_id: String,
-    app_id: String,
-    api_key: String,
-    name: String,
+pub(super) struct MerchantFile {
+    pub(super) mch_id: String,
+    pub(super) app_id: String,
+    pub(super) api_key: String,
+    pub(super) name: String,
     serial_no: String,
 }
+
+impl MerchantFile {
+    pub(super) fn of(entity: &Entity, issued: &Issued) -> Self {
+        Self {
+            mch_id: entity.mch_id.clone(),
+            app_id: entity.app_id.clone(),
+            api_key: String::from_utf8_lossy(entity.key.expose()).into_owned(),
+            name: entity.name.clone(),
+            serial_no: issued.serial(),
+        }
+    }
+
+    pub(super) fn json(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec_pretty(self).map_err(|error| failed("merchant.json", error))
+    }
+}
+
+/// The files of an entity.
+pub(super) const FILES: [&str; 6] = [CERTIFICATE, KEY, P12, LEGACY_P12, MERCHANT, "ca.pem"];
+pub(super) const CERTIFICATE: &str = "apiclient_cert.pem";
+pub(super) const KEY: &str = "apiclient_key.pem";
+pub(super) const P12: &str = "apiclient_cert.p12";
+pub(super) const LEGACY_P12: &str = "apiclient_cert.legacy.p12";
+const MERCHANT: &str = "merchant.json";
 
 /// Opens the directory, and fills it if it is new.
 pub(super) fn open(directory: &Path) -> Result<Sandbox> {
@@ -40,18 +63,14 @@ pub(super) fn open(directory: &Path) -> Result<Sandbox> {
     let sandbox = Sandbox::with(desk, authority(directory)?, Some((store, directory.to_owned())));
     issue_first(directory, &sandbox)?;
     for file in merchant_files(directory)? {
-        let folder = directory.join("merchants").join(&file.mch_id);
-        let cert = Cert::pem_files(folder.join(CERTIFICATE), folder.join(KEY));
-        sandbox.enrol(&file.mch_id, &file.app_id, &file.name, Secret::new(file.api_key), cert, None);
-        if sandbox.is_new_to_the_books(&file.mch_id) {
-            sandbox.top_up(&file.mch_id, FIRST_BALANCE)?;
+        let mch_id = file.mch_id.clone();
+        sandbox.enrol_filed(directory.join("merchants").join(&mch_id), file);
+        if sandbox.is_new_to_the_books(&mch_id) {
+            sandbox.top_up(&mch_id, FIRST_BALANCE)?;
         }
     }
     Ok(sandbox)
 }
-
-const CERTIFICATE: &str = "apiclient_cert.pem";
-const KEY: &str = "apiclient_key.pem";
 
 fn at(path: &Path, error: impl std::fmt::Display) -> crate::error::Error {
     failed(&path.display().to_string(), error)
@@ -143,10 +162,30 @@ fn issue_first(directory: &Path, sandbox: &Sandbox) -> Result<()> {
     }
     for (mch_id, app_id, name) in FIRST_MERCHANTS {
         let folder = merchants.join(mch_id);
-        if folder.exists() && !folder.join("merchant.json").exists() {
-            issue(&folder, sandbox, mch_id, app_id, name)?;
+        if folder.exists() && !folder.join(MERCHANT).exists() {
+            issue(&folder, sandbox, mch_id, app_id, name, SandboxClock::Ahead(0))?;
         }
     }
+    Ok(())
+}
+
+/// Writes the files of a further entity, and enrols it.
+pub(super) fn add(
+    directory: &Path,
+    sandbox: &Sandbox,
+    mch_id: &str,
+    app_id: &str,
+    name: &str,
+    clock: SandboxClock,
+) -> Result<()> {
+    let folder = directory.join("merchants").join(mch_id);
+    if folder.join(MERCHANT).exists() {
+        let next = "restart the sandbox to have it, or give another number";
+        return Err(refused(format!("{} is there already", folder.display()), next));
+    }
+    fs::create_dir_all(&folder).map_err(|error| at(&folder, error))?;
+    let file = issue(&folder, sandbox, mch_id, app_id, name, clock)?;
+    sandbox.enrol_filed(folder, file);
     Ok(())
 }
 
@@ -154,7 +193,7 @@ fn merchant_files(directory: &Path) -> Result<Vec<MerchantFile>> {
     let merchants = directory.join("merchants");
     let mut files = Vec::new();
     for entry in fs::read_dir(&merchants).map_err(|error| at(&merchants, error))? {
-        let path = entry.map_err(|error| at(&merchants, error))?.path().join("merchant.json");
+        let path = entry.map_err(|error| at(&merchants, error))?.path().join(MERCHANT);
         // A folder without it comes from a start that was cut short.
         if path.exists() {
             files.push(serde_json::from_str::<MerchantFile>(&read(&path)?).map_err(|error| at(&path, error))?);
@@ -164,13 +203,20 @@ fn merchant_files(directory: &Path) -> Result<Vec<MerchantFile>> {
     Ok(files)
 }
 
-fn issue(folder: &Path, sandbox: &Sandbox, mch_id: &str, app_id: &str, name: &str) -> Result<()> {
-    let issued = sandbox.0.authority.issue_merchant(mch_id, name, KeyKind::Rsa, SandboxClock::Ahead(0))?;
+fn issue(
+    folder: &Path,
+    sandbox: &Sandbox,
+    mch_id: &str,
+    app_id: &str,
+    name: &str,
+    clock: SandboxClock,
+) -> Result<MerchantFile> {
+    let issued = sandbox.0.authority.issue_merchant(mch_id, name, KeyKind::Rsa, clock)?;
     write(&folder.join(CERTIFICATE), issued.certificate_pem.as_bytes())?;
     write_secret(&folder.join(KEY), issued.key_pem.as_bytes())?;
-    write_secret(&folder.join("apiclient_cert.p12"), &issued.p12(mch_id, P12Encryption::Modern)?)?;
-    write_secret(&folder.join("apiclient_cert.legacy.p12"), &issued.p12(mch_id, P12Encryption::Legacy)?)?;
-    let key = new_key()?;
+    write_secret(&folder.join(P12), &issued.p12(mch_id, P12Encryption::Modern)?)?;
+    write_secret(&folder.join(LEGACY_P12), &issued.p12(mch_id, P12Encryption::Legacy)?)?;
+    let key = sandbox.new_key(mch_id)?;
     let file = MerchantFile {
         mch_id: mch_id.to_owned(),
         app_id: app_id.to_owned(),
@@ -178,8 +224,8 @@ fn issue(folder: &Path, sandbox: &Sandbox, mch_id: &str, app_id: &str, name: &st
         name: name.to_owned(),
         serial_no: issued.serial(),
     };
-    let json = serde_json::to_vec_pretty(&file).map_err(|error| at(folder, error))?;
-    write_secret(&folder.join("merchant.json"), &json)
+    write_secret(&folder.join(MERCHANT), &file.json()?)?;
+    Ok(file)
 }
 
 fn read(path: &Path) -> Result<String> {

@@ -52,7 +52,9 @@ mod delivery;
 mod desk;
 mod directory;
 mod engine;
+mod entities;
 mod fault;
+mod forecast;
 mod gate;
 mod log;
 mod notices;
@@ -91,6 +93,7 @@ mod store;
 mod trades;
 mod transport;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -103,6 +106,7 @@ pub use behaviour::{Opens, User};
 pub use books::{Account, AccountBalance, Posting, Reason, Statement};
 pub use builder::Builder;
 pub use desk::Settings;
+pub use entities::NewMerchant;
 pub use fault::{Fault, FaultRule, When};
 pub use log::RequestRecord;
 pub use notices::{NoticeAttempt, NoticeFault, NoticeKind, NoticeRecord, Verdict};
@@ -113,11 +117,12 @@ pub use trades::{CouponUse, OrderRecord, RefundRecord};
 
 use certificates::Authority;
 use desk::{Desk, Entity as Member};
+use entities::Made;
 use store::Store;
 
 use crate::client::{Client, Transport};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
-use crate::config::{Cert, Entity, Merchant, PayConfig, SANDBOX_KEY_MARKS, Sandboxed};
+use crate::config::{Cert, Entity, Merchant, PayConfig, Sandboxed};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::money::Fen;
@@ -135,6 +140,10 @@ struct Shared {
     store: Option<Store>,
     /// Where the state lives, if not in memory alone.
     directory: Option<PathBuf>,
+    /// Whose certificates were made here.
+    made: Mutex<BTreeMap<String, Made>>,
+    /// Held by whoever adds an entity.
+    adding: Mutex<()>,
     /// The address of the gateway once it is served.
     gateway: OnceLock<String>,
     /// Posts notifications; made at the first one.
@@ -170,9 +179,9 @@ impl Sandbox {
 
     fn with(desk: Desk, authority: Authority, store: Option<(Store, PathBuf)>) -> Self {
         let (store, directory) = store.unzip();
-        let (desk, merchants) = (Mutex::new(desk), Mutex::default());
+        let (desk, merchants, made, adding) = (Mutex::new(desk), Mutex::default(), Mutex::default(), Mutex::default());
         let (gateway, http, wake) = (OnceLock::new(), OnceCell::new(), Notify::new());
-        Self(Arc::new(Shared { desk, authority, merchants, store, directory, gateway, http, wake }))
+        Self(Arc::new(Shared { desk, authority, merchants, store, directory, made, adding, gateway, http, wake }))
     }
 
     /// The entities that the sandbox made, ready to build clients from.
@@ -206,11 +215,13 @@ impl Sandbox {
     /// # Errors
     /// [`ErrorKind::Config`] as [`Client::new`] would give it.
     pub fn admit<C: PayConfig>(&self, config: C, balance: Fen) -> Result<Sandboxed<C>> {
-        let config = config.sandboxed(self.endpoint(), new_key()?);
+        let key = self.new_key(config.mch_id())?;
+        let config = config.sandboxed(self.endpoint(), key);
         let merchant = Merchant::read(&config, SystemClock.now())?;
         let certificate = merchant.identity.as_ref().and_then(|identity| identity.chain().next().map(<[u8]>::to_vec));
         let (mch_id, app_id) = (merchant.mch_id().as_str(), merchant.app_id().as_str());
         self.enrol(mch_id, app_id, merchant.name(), config.key(), config.cert(), certificate);
+        self.0.made.lock().unwrap_or_else(PoisonError::into_inner).remove(mch_id);
         if balance > Fen::ZERO && self.is_new_to_the_books(mch_id) {
             self.top_up(mch_id, balance)?;
         }
@@ -435,15 +446,6 @@ const IN_PROCESS: &str = "https://localhost";
 fn known<'a>(desk: &'a Desk, mch_id: &str) -> Result<&'a Member> {
     desk.entity(mch_id)
         .ok_or_else(|| refused(format!("there is no merchant {mch_id}"), "look at the list of merchants"))
-}
-
-/// A test key: 32 letters and digits that begin with the mark by which clients
-/// know never to use it against the real platform.
-fn new_key() -> Result<Secret> {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut key = SANDBOX_KEY_MARKS[0].to_owned();
-    key.extend(random::<18>()?.iter().map(|byte| char::from(LETTERS[usize::from(byte & 31)])));
-    Ok(Secret::new(key))
 }
 
 fn random<const N: usize>() -> Result<[u8; N]> {

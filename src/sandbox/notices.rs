@@ -183,6 +183,11 @@ impl Notices {
         self.due.len()
     }
 
+    /// All that will be posted and when, the first first.
+    pub(crate) fn planned(&self) -> impl Iterator<Item = &(Timestamp, u64)> {
+        self.due.iter()
+    }
+
     /// When the next one is due.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         self.due.first().map(|(due, _)| *due)

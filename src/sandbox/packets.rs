@@ -85,7 +85,7 @@ pub(super) enum Event {
 }
 
 /// How long the way back takes; the documented sample shows two minutes.
-const REFUND_TAKES: Duration = Duration::from_secs(137);
+pub(super) const REFUND_TAKES: Duration = Duration::from_secs(137);
 
 impl PacketRecord {
     /// The key in the store.

@@ -208,7 +208,7 @@ impl Sandbox {
         let mut desk = self.desk();
         desk.settle();
         let user = desk.users.get(openid)?.clone();
-        let mch_id = desk.entities.values().find(|one| one.app_id == user.app_id).map(|one| one.mch_id.clone());
+        let mch_id = desk.entity_of_app(&user.app_id).map(str::to_owned);
         let merchant = mch_id.map(|mch_id| Correspondent { name: self.name_of(&mch_id), mch_id });
         let now = desk.now();
         let code = desk.phones.codes.get(openid).and_then(|code| {

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use crate::clock::{Day, Timestamp};
 use crate::money::Fen;
 
@@ -10,11 +12,55 @@ use crate::money::Fen;
 pub(crate) struct Quotas {
     day: Option<Day>,
     users: HashMap<(String, String), (u32, Fen)>,
-    merchants: HashMap<String, Fen>,
+    merchants: HashMap<String, MerchantDay>,
     seconds: HashMap<(String, &'static str), (i64, u32)>,
 }
 
+/// What a merchant sent in the current Beijing day.
+#[derive(Default)]
+struct MerchantDay {
+    paid: Fen,
+    /// How many users got a packet.
+    users: usize,
+    /// Who got most.
+    busiest: Option<BusiestUser>,
+}
+
+/// What a merchant has used of its limits.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Usage {
+    calls_this_second: u32,
+    /// Fen sent in packets in this Beijing day.
+    paid_today: Fen,
+    /// How much that may be.
+    merchant_day_amount: Fen,
+    /// How many users got a packet today.
+    users_today: usize,
+    busiest_user: Option<BusiestUser>,
+}
+
+/// The user who got most packets today, or most money among those.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct BusiestUser {
+    openid: String,
+    count: u32,
+    amount: Fen,
+}
+
 impl Quotas {
+    /// What a merchant has used at `now`.
+    pub(crate) fn usage(&self, mch_id: &str, now: Timestamp, merchant_day_amount: Fen) -> Usage {
+        let today = self.merchants.get(mch_id).filter(|_| self.day == Some(now.beijing_day()));
+        let calls = self.seconds.iter().filter(|((own, _), (second, _))| own == mch_id && *second == now.unix());
+        Usage {
+            calls_this_second: calls.map(|(_, (_, count))| count).sum(),
+            paid_today: today.map(|day| day.paid).unwrap_or_default(),
+            merchant_day_amount,
+            users_today: today.map_or(0, |day| day.users),
+            busiest_user: today.and_then(|day| day.busiest.clone()),
+        }
+    }
+
     /// Counts a call; `false` if the second has had enough of them.
     pub(crate) fn call(&mut self, mch_id: &str, path: &'static str, now: Timestamp, most: u32) -> bool {
         let (second, count) = self.seconds.entry((mch_id.to_owned(), path)).or_default();
@@ -37,7 +83,7 @@ impl Quotas {
     /// Fen that a merchant paid out on the day of `now`.
     pub(crate) fn merchant(&mut self, mch_id: &str, now: Timestamp) -> Fen {
         self.turn(now);
-        self.merchants.get(mch_id).copied().unwrap_or_default()
+        self.merchants.get(mch_id).map(|day| day.paid).unwrap_or_default()
     }
 
     /// Counts a packet that was sent at `at`.
@@ -46,8 +92,15 @@ impl Quotas {
         let (count, sum) = self.users.entry((mch_id.to_owned(), openid.to_owned())).or_default();
         *count += 1;
         *sum = sum.checked_add(amount).unwrap_or(*sum);
-        let paid = self.merchants.entry(mch_id.to_owned()).or_default();
-        *paid = paid.checked_add(amount).unwrap_or(*paid);
+        let (count, sum) = (*count, *sum);
+        let day = self.merchants.entry(mch_id.to_owned()).or_default();
+        day.paid = day.paid.checked_add(amount).unwrap_or(day.paid);
+        day.users += usize::from(count == 1);
+        match &mut day.busiest {
+            Some(busiest) if busiest.openid == openid => (busiest.count, busiest.amount) = (count, sum),
+            Some(busiest) if (busiest.count, busiest.amount) >= (count, sum) => {}
+            busiest => *busiest = Some(BusiestUser { openid: openid.to_owned(), count, amount: sum }),
+        }
     }
 
     fn turn(&mut self, now: Timestamp) {
@@ -80,5 +133,27 @@ mod tests {
         assert_eq!(quotas.merchant("1", now), Fen::new(11));
         assert_eq!(quotas.user("1", "o", next), (0, Fen::ZERO));
         assert_eq!(quotas.merchant("1", next), Fen::ZERO);
+    }
+
+    #[test]
+    fn usage_tells_who_got_most() {
+        let mut quotas = Quotas::default();
+        let now: Timestamp = "2025-03-18 12:00:00".parse().unwrap();
+        let most = Fen::new(1000);
+        assert_eq!(quotas.usage("1", now, most).busiest_user, None);
+        quotas.call("1", "/a", now, 9);
+        quotas.call("1", "/b", now, 9);
+        for (mch_id, openid, fen) in [("1", "a", 5), ("1", "b", 6), ("1", "a", 1), ("2", "c", 900)] {
+            quotas.sent(mch_id, openid, Fen::new(fen), now);
+        }
+        let usage = quotas.usage("1", now, most);
+        assert_eq!((usage.calls_this_second, usage.paid_today, usage.users_today), (2, Fen::new(12), 2));
+        let busiest = usage.busiest_user.unwrap();
+        assert_eq!((busiest.openid.as_str(), busiest.count, busiest.amount), ("a", 2, Fen::new(6)));
+        quotas.sent("1", "b", Fen::new(6), now);
+        assert_eq!(quotas.usage("1", now, most).busiest_user.unwrap().openid, "b");
+        let tomorrow = quotas.usage("1", now.after(Duration::from_secs(86_400)), most);
+        assert_eq!((tomorrow.calls_this_second, tomorrow.paid_today, tomorrow.users_today), (0, Fen::ZERO, 0));
+        assert_eq!(tomorrow.busiest_user, None);
     }
 }
