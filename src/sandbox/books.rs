@@ -37,7 +37,7 @@ impl Account {
         match self {
             Self::World => "world",
             Self::Platform => "platform",
-            Self::Merchant(id) | Self::Transit(id) | Self::User(id) | Self::Refunds(id) => id,
+            Self::Merchant(id) | Self::Operating(id) | Self::Transit(id) | Self::User(id) | Self::Refunds(id) => id,
         }
     }
 }

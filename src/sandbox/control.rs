@@ -10,6 +10,7 @@ mod lists;
 mod merchants;
 mod notices;
 mod openapi;
+mod phones;
 mod table;
 mod trades;
 mod users;

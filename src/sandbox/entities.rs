@@ -53,7 +53,7 @@ pub(crate) struct MerchantDetail {
     usage: Usage,
     certificate: Option<CertificateView>,
     /// Names of the files that can be downloaded.
-    files: &'static [&'static str],
+    pub(super) files: &'static [&'static str],
     settings: Settings,
 }
 

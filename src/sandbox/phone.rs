@@ -15,7 +15,6 @@ use super::trades::{OrderRecord, RefundRecord};
 use crate::clock::Timestamp;
 use crate::money::Fen;
 use crate::pay::{TradeState, TradeType};
-use crate::query::RedPacketStatus as Status;
 
 /// What belongs to whom, so that nothing is searched for a phone.
 #[derive(Default)]
@@ -161,6 +160,8 @@ struct ShownCode {
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Entry {
+    /// One that is stuck in `SENDING` or has failed is here, too; a real phone does
+    /// not know of it.
     Packet {
         at: Timestamp,
         packet: Box<PacketRecord>,
@@ -255,12 +256,10 @@ impl Desk {
     }
 
     fn chat(&self, openid: &str, limit: usize, name_of: impl Fn(&str) -> String) -> Vec<Entry> {
-        let on_the_phone = |record: &PacketRecord| !matches!(record.status, Status::Sending | Status::Failed);
         let shared = self.phones.shares.get(openid).into_iter().flatten().rev();
         let shared = shared.filter_map(|key| self.packets.get(key)).cloned();
         let mut chat: Vec<Entry> = self
             .packets_for(openid)
-            .filter(on_the_phone)
             .take(limit)
             .chain(shared.take(limit))
             .map(|packet| Entry::Packet {

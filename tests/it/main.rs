@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
 mod acceptance;
+mod accounts;
 mod behaviour;
 mod bills;
 mod canned;
@@ -14,11 +15,13 @@ mod courier;
 mod daily;
 mod directory;
 mod downloads;
+mod entities;
 mod examples;
 mod exchange;
 mod fake;
 mod fixtures;
 mod flow;
+mod forecast;
 mod foreign;
 mod front_end;
 mod gate;
@@ -34,6 +37,7 @@ mod pay_rules;
 mod payment_gate;
 mod payments;
 mod payouts;
+mod phone;
 mod postgres;
 mod program;
 mod provision;

@@ -87,6 +87,14 @@ async fn each_operation_takes_and_gives_what_the_description_says() {
         let comment = json!({ "transaction_id": paid["transaction_id"], "stars": 5, "text": "好喝" });
         tour.call("post_comments", "/comments", Some(comment)).await;
     }
+    tour.call("post_orders_expire", &format!("/orders/{mch_id}/T00003/expire"), None).await;
+    tour.call("post_packets_expire", &format!("/packets/{mch_id}/A2/expire"), None).await;
+    let behaviour = json!({ "opens": { "kind": "after", "seconds": 7200 }, "real_name": true });
+    tour.call("put_users_one", &format!("/users/{ALICE}"), Some(behaviour)).await;
+    for number in ["A3", "A4"] {
+        client.send(&packet(number, ALICE, 188)).await.unwrap();
+    }
+    client.send(&native("T00004", 888)).await.unwrap();
     client.send(&refund("T00001", "R00001", 888, 300)).await.unwrap();
     let end = Some(json!({ "status": "CHANGE" }));
     tour.call("post_refunds_end", &format!("/refunds/{mch_id}/R00001/end"), end).await;
@@ -97,6 +105,12 @@ async fn each_operation_takes_and_gives_what_the_description_says() {
     let rule = json!({ "path": null, "fault": { "kind": "delay", "millis": 1 }, "when": { "per_mille": { "rate": 1, "seed": 7 } } });
     tour.call("post_faults", "/faults", Some(rule)).await;
     tour.call("post_merchants_top_up", &format!("/merchants/{mch_id}/top_up"), Some(json!({ "amount": 500 }))).await;
+    tour.call("post_merchants_operating", &format!("/merchants/{mch_id}/operating"), Some(json!({ "amount": 9 })))
+        .await;
+    let operating = json!({ "amount": 500, "account": "operating" });
+    tour.call("post_merchants_top_up", &format!("/merchants/{mch_id}/top_up"), Some(operating)).await;
+    let added = tour.call("post_merchants", "/merchants", Some(json!({ "name": "竹里茶馆" }))).await;
+    assert_eq!(added["mch_id"], "1900000103");
     let settings = format!("/merchants/{mch_id}/settings");
     tour.call("put_merchants_settings", &settings, Some(json!({ "fee_rate": 38 }))).await;
     // A refusal, so that the log has a note and a code.
@@ -106,7 +120,11 @@ async fn each_operation_takes_and_gives_what_the_description_says() {
         ("get_openapi_json", "/openapi.json".to_owned()),
         ("get_overview", "/overview".to_owned()),
         ("get_merchants", "/merchants".to_owned()),
+        ("get_merchants_one", format!("/merchants/{mch_id}")),
+        ("get_merchants_files_one", format!("/merchants/{mch_id}/files/apiclient_cert.pem")),
         ("get_merchants_settings", settings),
+        ("get_phones_one", format!("/phones/{ALICE}?limit=50")),
+        ("get_clock_forecast", "/clock/forecast?seconds=90000".to_owned()),
         ("get_users", "/users".to_owned()),
         ("get_users_one", format!("/users/{ALICE}")),
         ("get_packets", "/packets?newest=true".to_owned()),
@@ -128,6 +146,7 @@ async fn each_operation_takes_and_gives_what_the_description_says() {
         tour.call(name, &path, None).await;
     }
     tour.call("get_books", "/books", None).await;
+    tour.call("post_clock_advance", "/clock/advance", Some(json!({ "to": "midnight" }))).await;
     tour.call("delete_faults", "/faults", None).await;
     // A stream that never ends has a test of its own.
     tour.tried.insert("get_events".to_owned());

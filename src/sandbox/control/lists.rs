@@ -272,5 +272,6 @@ pub(super) fn user_view(desk: &Desk, openid: &str, user: &User) -> Value {
     json!({
         "openid": openid, "app_id": user.app_id, "mch_id": owner_of(desk, &user.app_id), "balance": balance,
         "risk_blocked": user.risk_blocked, "asks_password": user.asks_password,
+        "opens": user.opens, "real_name": user.real_name,
     })
 }

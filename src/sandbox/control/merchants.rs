@@ -1,13 +1,16 @@
-//! Merchants: their money and their settings.
+//! Merchants: their money, their settings and their files.
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, At, Body, Failure};
 use crate::money::Fen;
-use crate::sandbox::{Sandbox, Settings};
+use crate::sandbox::entities::MerchantDetail;
+use crate::sandbox::{AccountKind, NewMerchant, Sandbox, Settings, failed};
 
 #[derive(Serialize)]
 pub(super) struct MerchantRow {
@@ -33,14 +36,57 @@ pub(super) async fn merchants(State(sandbox): State<Sandbox>) -> Json<Vec<Mercha
 #[serde(deny_unknown_fields)]
 pub(super) struct TopUp {
     amount: Fen,
+    #[serde(default)]
+    account: AccountKind,
 }
 
 pub(super) async fn top_up(
     State(sandbox): State<Sandbox>,
     At(mch_id): At<String>,
-    Body(TopUp { amount }): Body<TopUp>,
+    Body(TopUp { amount, account }): Body<TopUp>,
 ) -> Answer {
-    Ok(Json(json!({ "balance": sandbox.top_up(&mch_id, amount)? })))
+    Ok(Json(json!({ "balance": sandbox.top_up_account(&mch_id, account, amount)? })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Operating {
+    #[serde(default)]
+    amount: Fen,
+}
+
+/// Opens the operating account, or moves money into it from the basic one.
+pub(super) async fn operating(
+    State(sandbox): State<Sandbox>,
+    At(mch_id): At<String>,
+    Body(Operating { amount }): Body<Operating>,
+) -> Answer {
+    Ok(Json(json!({ "balance": sandbox.open_operating_account(&mch_id, amount)? })))
+}
+
+pub(super) async fn add(State(sandbox): State<Sandbox>, Body(new): Body<NewMerchant>) -> Answer<MerchantDetail> {
+    // An RSA key takes a tenth of a second.
+    let (desk, added) = (sandbox.clone(), tokio::task::spawn_blocking(move || sandbox.add_merchant(&new)));
+    let entity = added.await.map_err(|error| failed("a new entity", error))??;
+    merchant(State(desk), At(entity.mch_id)).await
+}
+
+pub(super) async fn merchant(State(sandbox): State<Sandbox>, At(mch_id): At<String>) -> Answer<MerchantDetail> {
+    sandbox.merchant_detail(&mch_id).map(Json).ok_or_else(|| unknown(&mch_id))
+}
+
+pub(super) async fn file(
+    State(sandbox): State<Sandbox>,
+    At((mch_id, name)): At<(String, String)>,
+) -> Result<Response, Failure> {
+    let files = sandbox.merchant_detail(&mch_id).ok_or_else(|| unknown(&mch_id))?.files;
+    if !files.contains(&name.as_str()) {
+        return Err(Failure::missing(format!("there is no file {name} of {mch_id} here")));
+    }
+    let bytes = sandbox.merchant_file(&mch_id, &name)?;
+    let kind = if name.ends_with(".json") { "application/json" } else { "application/octet-stream" };
+    let attachment = format!("attachment; filename=\"{name}\"");
+    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, attachment)], bytes).into_response())
 }
 
 fn unknown(mch_id: &str) -> Failure {

@@ -3,7 +3,7 @@
 
 use axum::routing::{MethodRouter, delete, get, post, put};
 
-use super::{events, lists, merchants, notices, openapi, trades, users, world};
+use super::{events, lists, merchants, notices, openapi, phones, trades, users, world};
 use crate::sandbox::Sandbox;
 
 /// One operation.
@@ -113,8 +113,31 @@ pub(super) static OPERATIONS: &[Operation] = &[
     Operation::get("/merchants", Many("MerchantRow"), "Merchants with balance and settings", || {
         get(merchants::merchants)
     }),
+    Operation::post(
+        "/merchants",
+        One("Merchant"),
+        "Adds a merchant entity with a key, a certificate and files",
+        || post(merchants::add),
+    )
+    .takes("NewMerchant"),
+    Operation::get("/merchants/{mch_id}", One("Merchant"), "One merchant: accounts, limits used, certificate", || {
+        get(merchants::merchant)
+    }),
+    Operation::get(
+        "/merchants/{mch_id}/files/{name}",
+        Bytes("application/octet-stream"),
+        "A file that WeChat would hand out, of an entity that was made here",
+        || get(merchants::file),
+    ),
     Operation::post("/merchants/{mch_id}/top_up", One("Balance"), "Puts money in", || post(merchants::top_up))
         .takes("TopUp"),
+    Operation::post(
+        "/merchants/{mch_id}/operating",
+        One("Balance"),
+        "Opens the operating account, or moves money into it",
+        || post(merchants::operating),
+    )
+    .takes("Operating"),
     Operation::get("/merchants/{mch_id}/settings", One("Settings"), "Product settings and limits", || {
         get(merchants::settings)
     }),
@@ -132,6 +155,10 @@ pub(super) static OPERATIONS: &[Operation] = &[
     Operation::post("/users/{openid}/code", One("Code"), "The user shows a payment code, good for a minute", || {
         post(trades::show_code)
     }),
+    Operation::get("/phones/{openid}", One("Phone"), "A user's phone: chat, what can be paid, the code shown", || {
+        get(phones::phone)
+    })
+    .query(&["limit"]),
     Operation::get("/packets", Page("Packet"), "Red packets, oldest first", || get(lists::packets))
         .query(&["offset", "limit", "newest", "mch_id", "openid", "status", "search"]),
     Operation::get("/packets/{mch_id}/{mch_billno}", One("Packet"), "One red packet", || get(users::packet)),
@@ -142,6 +169,12 @@ pub(super) static OPERATIONS: &[Operation] = &[
         || post(users::open_packet),
     )
     .takes("OpenPacket"),
+    Operation::post(
+        "/packets/{mch_id}/{mch_billno}/expire",
+        One("Packet"),
+        "Its 24 hours are over now, the rest goes back",
+        || post(users::expire_packet),
+    ),
     Operation::get("/orders", Page("Order"), "Orders, oldest first", || get(lists::orders)).query(&[
         "offset",
         "limit",
@@ -162,6 +195,12 @@ pub(super) static OPERATIONS: &[Operation] = &[
     Operation::post("/orders/{mch_id}/{out_trade_no}/cancel", One("Order"), "The user turns away", || {
         post(trades::cancel)
     }),
+    Operation::post(
+        "/orders/{mch_id}/{out_trade_no}/expire",
+        One("Order"),
+        "It can no longer be paid as it is",
+        || post(trades::expire),
+    ),
     Operation::post("/scan", One("Order"), "A user scans a QR code", || post(trades::scan)).takes("Scan"),
     Operation::get("/refunds", Page("Refund"), "Refunds, oldest first", || get(lists::refunds))
         .query(&["offset", "limit", "newest", "mch_id", "status", "search"]),
@@ -181,6 +220,10 @@ pub(super) static OPERATIONS: &[Operation] = &[
         .takes("Comment"),
     Operation::get("/clock", One("Clock"), "The time here", || get(world::clock)),
     Operation::post("/clock/advance", One("Clock"), "Lets time pass", || post(world::advance)).takes("Advance"),
+    Operation::get("/clock/forecast", One("Forecast"), "What time will bring, if nobody acts meanwhile", || {
+        get(world::forecast)
+    })
+    .query(&["seconds"]),
     Operation::get("/faults", Many("FaultRule"), "Failures on demand that are in force", || get(world::faults)),
     Operation::post("/faults", Many("FaultRule"), "Sets one", || post(world::add_fault)).takes("FaultRule"),
     Operation::delete("/faults", Many("FaultRule"), "Removes all", || delete(world::clear_faults)),

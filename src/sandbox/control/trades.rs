@@ -43,6 +43,15 @@ pub(super) async fn cancel(
     order(State(sandbox), At((mch_id, number))).await
 }
 
+/// It can no longer be paid as it is.
+pub(super) async fn expire(
+    State(sandbox): State<Sandbox>,
+    At((mch_id, number)): At<(String, String)>,
+) -> Answer<OrderRecord> {
+    let Json(known) = order(State(sandbox.clone()), At((mch_id, number))).await?;
+    Ok(Json(sandbox.expire_order(&known.mch_id, &known.out_trade_no)?))
+}
+
 pub(super) async fn refund(
     State(sandbox): State<Sandbox>,
     At((mch_id, number)): At<(String, String)>,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::answer::{Answer, At, Body, Failure};
 use super::lists::user_view;
-use crate::sandbox::{PacketRecord, Sandbox};
+use crate::sandbox::{Opens, PacketRecord, Sandbox};
 
 pub(super) async fn user(State(sandbox): State<Sandbox>, At(openid): At<String>) -> Answer {
     let desk = sandbox.desk();
@@ -18,21 +18,29 @@ pub(super) async fn user(State(sandbox): State<Sandbox>, At(openid): At<String>)
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UserChange {
-    app_id: String,
-    #[serde(default)]
-    risk_blocked: bool,
+    app_id: Option<String>,
+    risk_blocked: Option<bool>,
     asks_password: Option<bool>,
+    opens: Option<Opens>,
+    real_name: Option<bool>,
 }
 
+/// Fields that are left out keep their value.
 pub(super) async fn put_user(
     State(sandbox): State<Sandbox>,
     At(openid): At<String>,
-    Body(UserChange { app_id, risk_blocked, asks_password }): Body<UserChange>,
+    Body(change): Body<UserChange>,
 ) -> Answer {
-    sandbox.set_user(&openid, &app_id, risk_blocked)?;
-    if let Some(asks_password) = asks_password {
-        sandbox.set_asks_password(&openid, &app_id, asks_password)?;
-    }
+    let known = sandbox.user(&openid).map(|user| user.app_id);
+    let Some(app_id) = change.app_id.or(known) else {
+        return Err(Failure::wrong(format!("app_id: {openid} is new here"), "say to which appid the openid belongs"));
+    };
+    sandbox.change_user(&openid, &app_id, |user| {
+        user.risk_blocked = change.risk_blocked.unwrap_or(user.risk_blocked);
+        user.asks_password = change.asks_password.unwrap_or(user.asks_password);
+        user.opens = change.opens.unwrap_or(user.opens);
+        user.real_name = change.real_name.unwrap_or(user.real_name);
+    })?;
     user(State(sandbox), At(openid)).await
 }
 
@@ -45,6 +53,15 @@ pub(super) async fn packet(
     At((mch_id, mch_billno)): At<(String, String)>,
 ) -> Answer<PacketRecord> {
     sandbox.packet(&mch_id, &mch_billno).map(Json).ok_or_else(|| no_packet(&mch_id, &mch_billno))
+}
+
+/// Its 24 hours are over now.
+pub(super) async fn expire_packet(
+    State(sandbox): State<Sandbox>,
+    At((mch_id, mch_billno)): At<(String, String)>,
+) -> Answer<PacketRecord> {
+    sandbox.packet(&mch_id, &mch_billno).ok_or_else(|| no_packet(&mch_id, &mch_billno))?;
+    Ok(Json(sandbox.expire_packet(&mch_id, &mch_billno)?))
 }
 
 #[derive(Default, Deserialize)]

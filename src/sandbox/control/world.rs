@@ -7,8 +7,9 @@ use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Asked, Body};
+use super::answer::{Answer, Asked, Body, Failure};
 use crate::clock::Timestamp;
+use crate::sandbox::forecast::Forecast;
 use crate::sandbox::{FaultRule, Sandbox, Statement};
 
 fn time(now: Timestamp) -> Value {
@@ -22,11 +23,38 @@ pub(super) async fn clock(State(sandbox): State<Sandbox>) -> Json<Value> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Advance {
+    seconds: Option<u64>,
+    to: Option<Moment>,
+}
+
+/// Whither the clock can be advanced.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Moment {
+    Midnight,
+}
+
+pub(super) async fn advance(State(sandbox): State<Sandbox>, Body(advance): Body<Advance>) -> Answer {
+    let now = match (advance.seconds, advance.to) {
+        (Some(seconds), None) => sandbox.advance(Duration::from_secs(seconds))?,
+        (None, Some(Moment::Midnight)) => sandbox.advance_to_midnight()?,
+        _ => return Err(Failure::wrong("the body says not how far", "give seconds, or to")),
+    };
+    Ok(Json(time(now)))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Ahead {
+    #[serde(default = "a_day")]
     seconds: u64,
 }
 
-pub(super) async fn advance(State(sandbox): State<Sandbox>, Body(Advance { seconds }): Body<Advance>) -> Answer {
-    Ok(Json(time(sandbox.advance(Duration::from_secs(seconds))?)))
+const fn a_day() -> u64 {
+    86_400
+}
+
+pub(super) async fn forecast(State(sandbox): State<Sandbox>, Asked(Ahead { seconds }): Asked<Ahead>) -> Json<Forecast> {
+    Json(sandbox.forecast(Duration::from_secs(seconds)))
 }
 
 pub(super) async fn faults(State(sandbox): State<Sandbox>) -> Json<Vec<FaultRule>> {
