@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::clock::SandboxClock;
 use super::failed;
+use super::log::CertificateFacts;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::{P12Contents, P12Encryption, SANDBOX_ORGANIZATION, certificate_facts, write_p12};
 use crate::error::Result;
@@ -52,9 +53,27 @@ pub(crate) enum Peer {
     /// No certificate.
     Absent,
     /// From the sandbox's CA, or one that an entity was admitted with.
-    Good { mch_id: String, serial: String, not_before: Timestamp, not_after: Timestamp },
-    /// Anything else.
-    Bad(String),
+    Good { mch_id: String, serial: String, issuer: String, not_before: Timestamp, not_after: Timestamp },
+    /// Anything else: why, and what it says about itself if it is a certificate.
+    Bad(String, Option<Box<CertificateFacts>>),
+}
+
+impl Peer {
+    /// For the log.
+    pub(super) fn facts(&self) -> Option<CertificateFacts> {
+        match self {
+            Self::Absent => None,
+            Self::Bad(_, facts) => facts.as_deref().cloned(),
+            Self::Good { mch_id, serial, issuer, not_before, not_after } => Some(CertificateFacts {
+                mch_id: mch_id.clone(),
+                issuer: issuer.clone(),
+                serial: serial.clone(),
+                not_before: *not_before,
+                not_after: *not_after,
+                known: true,
+            }),
+        }
+    }
 }
 
 impl Authority {
@@ -164,8 +183,11 @@ impl Authority {
         let Some((leaf, rest)) = chain.split_first() else { return Peer::Absent };
         let facts = match certificate_facts(leaf) {
             Ok(facts) => facts,
-            Err(error) => return Peer::Bad(format!("not a certificate: {error}")),
+            Err(error) => return Peer::Bad(format!("not a certificate: {error}"), None),
         };
+        let (not_before, not_after) = (Timestamp::from_unix(facts.not_before), Timestamp::from_unix(facts.not_after));
+        let issuer = facts.issuer_common_name.unwrap_or_default();
+        let named = facts.subject_common_name.unwrap_or_default();
         let mch_id = match admitted(leaf) {
             Some(mch_id) => mch_id,
             None => {
@@ -173,18 +195,15 @@ impl Authority {
                 let rest: Vec<CertificateDer<'_>> = rest.iter().map(|der| CertificateDer::from(*der)).collect();
                 let at = UnixTime::since_unix_epoch(Duration::from_secs(within));
                 if let Err(error) = self.verifier.verify_client_cert(&CertificateDer::from(*leaf), &rest, at) {
-                    let issuer = facts.issuer_common_name.unwrap_or_default();
-                    return Peer::Bad(format!("not from the sandbox's CA but from {issuer:?}: {error}"));
+                    let problem = format!("not from the sandbox's CA but from {issuer:?}: {error}");
+                    let serial = facts.serial;
+                    let shown = CertificateFacts { mch_id: named, issuer, serial, not_before, not_after, known: false };
+                    return Peer::Bad(problem, Some(Box::new(shown)));
                 }
-                facts.subject_common_name.unwrap_or_default()
+                named
             }
         };
-        Peer::Good {
-            mch_id,
-            serial: facts.serial,
-            not_before: Timestamp::from_unix(facts.not_before),
-            not_after: Timestamp::from_unix(facts.not_after),
-        }
+        Peer::Good { mch_id, serial: facts.serial, issuer, not_before, not_after }
     }
 }
 

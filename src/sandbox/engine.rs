@@ -7,7 +7,7 @@ use super::Sandbox;
 use super::desk::Desk;
 use super::fault::Fault;
 use super::gate::{self, Incoming};
-use super::log::RequestRecord;
+use super::log::{Cause, LOGGED, RequestRecord, hex_unless_text};
 use super::refusal::Refusal;
 use super::reply::{self, Reply};
 use super::routes::{self, Family, Found};
@@ -80,6 +80,12 @@ fn one(desk: &mut Desk, incoming: &Incoming<'_>) -> (Effect, Option<Duration>) {
         note: notes.note,
         fault,
         micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        method: incoming.method.to_owned(),
+        headers: incoming.headers.clone(),
+        certificate_facts: incoming.peer.facts(),
+        cause: notes.cause,
+        held_millis: delay.map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
+        request_hex: hex_unless_text(incoming.body),
     });
     (effect, delay)
 }
@@ -89,6 +95,7 @@ fn one(desk: &mut Desk, incoming: &Incoming<'_>) -> (Effect, Option<Duration>) {
 struct Notes {
     code: Option<String>,
     note: Option<String>,
+    cause: Option<Cause>,
     delay: Option<Duration>,
 }
 
@@ -105,6 +112,7 @@ fn served(desk: &mut Desk, found: Found, incoming: &Incoming<'_>, fault: Option<
             let reply = handled(desk, found, &call, fault).unwrap_or_else(|mut refusal| {
                 notes.code = refusal.code.clone().or(refusal.error_code.map(str::to_owned));
                 notes.note = refusal.note.take();
+                notes.cause = refusal.cause.take();
                 Reply::from(refusal.into_doc(family))
             });
             notes.delay = reply.delay;
@@ -117,6 +125,7 @@ fn served(desk: &mut Desk, found: Found, incoming: &Incoming<'_>, fault: Option<
             }
             notes.code.clone_from(&refusal.code);
             notes.note = refusal.note.take();
+            notes.cause = refusal.cause.take();
             if refusal.page {
                 Answer::new(400, refused_page(&refusal.text))
             } else {
@@ -173,5 +182,3 @@ fn text(bytes: &[u8]) -> String {
         None => String::from_utf8_lossy(bytes).into_owned(),
     }
 }
-
-const LOGGED: usize = 16 * 1024;

@@ -26,6 +26,8 @@ pub(crate) struct Incoming<'a> {
     pub(crate) ip: IpAddr,
     /// The header `Wechatpay-Negative-Test`.
     pub(crate) negative_test: Option<&'a str>,
+    /// The headers for the log, without secrets.
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 /// A message that passed.
@@ -116,7 +118,7 @@ pub(crate) fn describe(peer: &Peer) -> String {
         Peer::Good { mch_id, serial, not_after, .. } => {
             format!("merchant {mch_id}, serial {serial}, until {not_after}")
         }
-        Peer::Bad(problem) => format!("not accepted: {problem}"),
+        Peer::Bad(problem, _) => format!("not accepted: {problem}"),
     }
 }
 

@@ -36,6 +36,105 @@ pub struct RequestRecord {
     pub fault: Option<Fault>,
     /// How long the sandbox took, in microseconds.
     pub micros: u64,
+    /// The HTTP method; empty in records of versions before this field.
+    #[serde(default)]
+    pub method: String,
+    /// Names and values as they came, secrets masked, long ones cut; none of a
+    /// request without sockets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
+    /// What the certificate that was shown says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_facts: Option<CertificateFacts>,
+    /// Why it was refused, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// How long the answer was held back by a fault or a case, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_millis: Option<u64>,
+    /// The body in hex, if it is not UTF-8 and `request` cannot hold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_hex: Option<String>,
+}
+
+/// What a client certificate says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CertificateFacts {
+    /// Whose it is: the common name, or the entity that was admitted with it.
+    pub mch_id: String,
+    /// The common name of its issuer.
+    pub issuer: String,
+    /// The serial number in upper-case hex.
+    pub serial: String,
+    /// The first moment of its validity.
+    pub not_before: Timestamp,
+    /// The last second of its validity.
+    pub not_after: Timestamp,
+    /// Whether it comes from the sandbox's CA or an entity was admitted with it.
+    pub known: bool,
+}
+
+/// Why a request was refused, where the kind of the mistake is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Cause {
+    /// The signature does not hold.
+    Signature,
+    /// The client certificate is missing, not accepted, or another merchant's.
+    Certificate,
+    /// A field breaks a rule.
+    Parameter {
+        /// The field's official name.
+        field: String,
+    },
+    /// The caller's address is not on the merchant's list.
+    Address,
+    /// A limit.
+    Limit {
+        /// The name of the setting, or `balance`.
+        setting: String,
+        /// What it allows: fen, calls or packets. For the balance, what there is.
+        most: i64,
+        /// How much of it was used before.
+        used: i64,
+        /// How much this request wanted.
+        asked: i64,
+    },
+}
+
+/// So many bytes of a body are kept. Real messages have a tenth of it; ten
+/// thousand of the longest bodies that the socket takes would be more than a
+/// gigabyte.
+pub(super) const LOGGED: usize = 16 * 1024;
+
+/// The headers as the log keeps them.
+pub(super) fn shown_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<(String, String)> {
+    const MOST: usize = 32;
+    const LONGEST: usize = 256;
+    let shown = |(name, value): (&str, &[u8])| {
+        let secret = ["authorization", "cookie", "token", "secret", "key", "password"];
+        let value = if secret.iter().any(|word| name.contains(word)) {
+            MASK.to_owned()
+        } else {
+            String::from_utf8_lossy(value.get(..LONGEST).unwrap_or(value)).into_owned()
+        };
+        (name.chars().take(LONGEST).collect(), value)
+    };
+    headers.take(MOST).map(shown).collect()
+}
+
+/// What stands in the place of a secret.
+pub(super) const MASK: &str = "********";
+
+/// A body that no text can hold, or its beginning.
+pub(super) fn hex_unless_text(body: &[u8]) -> Option<String> {
+    if std::str::from_utf8(body).is_ok() && !body.contains(&0) {
+        return None;
+    }
+    let kept = body.get(..LOGGED).unwrap_or(body);
+    Some(kept.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// So many requests are kept.

@@ -108,7 +108,7 @@ pub use builder::Builder;
 pub use desk::Settings;
 pub use entities::NewMerchant;
 pub use fault::{Fault, FaultRule, When};
-pub use log::RequestRecord;
+pub use log::{Cause, CertificateFacts, RequestRecord};
 pub use notices::{NoticeAttempt, NoticeFault, NoticeKind, NoticeRecord, Verdict};
 pub use packets::{Claim, PacketRecord};
 pub use paying::Payer;

@@ -8,6 +8,7 @@
 //! it, fields other than openid, amount and appid are not compared on re-entry.
 //! What users do with packets, and who gets none: see `behaviour.rs`.
 
+use super::books::Account;
 use super::desk::Desk;
 use super::gate::Call;
 use super::packets::PacketRecord;
@@ -40,11 +41,13 @@ pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Reply, Refusal> {
     let fen = call.integer("total_amount");
     let free = limits::SCENE_FREE_MIN.value..=limits::SCENE_FREE_MAX.value;
     if fen < 1 {
-        return Err(Refusal::with_text("PARAM_ERROR", "参数错误:红包金额参数错误").note("total_amount: at least 1 fen"));
+        let refusal = Refusal::with_text("PARAM_ERROR", "参数错误:红包金额参数错误");
+        return Err(refusal.note("total_amount: at least 1 fen").of_field("total_amount"));
     }
     if !free.contains(&fen) && call.text("scene_id").is_empty() {
         let text = "参数错误:scene_id字段必填";
-        return Err(Refusal::with_text("PARAM_ERROR", text).note("scene_id: needed below 1.00 and above 200.00 yuan"));
+        let note = "scene_id: needed below 1.00 and above 200.00 yuan";
+        return Err(Refusal::with_text("PARAM_ERROR", text).note(note).of_field("scene_id"));
     }
     issue(desk, call, None).map(Reply::from)
 }
@@ -73,7 +76,8 @@ pub(super) fn issue(desk: &mut Desk, call: &Call, group: Option<u32>) -> Result<
     let settings = &entity.settings;
     if !desk.quotas.call(&call.mch_id, call.contract.path, now, settings.calls_per_second) {
         let note = format!("more than {} calls in this second", settings.calls_per_second);
-        return Err(refuse("FREQ_LIMIT").note(note));
+        let most = i64::from(settings.calls_per_second);
+        return Err(refuse("FREQ_LIMIT").note(note).limited("calls_per_second", most, most, 1));
     }
     if !settings.api_open {
         return Err(refuse("API_METHOD_CLOSED"));
@@ -81,7 +85,11 @@ pub(super) fn issue(desk: &mut Desk, call: &Call, group: Option<u32>) -> Result<
     let each = amount.get() / i64::from(group.unwrap_or(1));
     if each < settings.min_amount.get() || each > settings.max_amount.get() {
         let note = format!("{} to {} yuan is the range of {}", settings.min_amount, settings.max_amount, call.mch_id);
-        return Err(refuse("MONEY_LIMIT").note(note));
+        let (setting, most) = match each < settings.min_amount.get() {
+            true => ("min_amount", settings.min_amount),
+            false => ("max_amount", settings.max_amount),
+        };
+        return Err(refuse("MONEY_LIMIT").note(note).limited(setting, most.get(), 0, each));
     }
     sub_merchant(call, &entity.app_id, &settings.sub_merchants).map_err(refuse)?;
     let settings = settings.clone();
@@ -98,6 +106,7 @@ pub(super) fn issue(desk: &mut Desk, call: &Call, group: Option<u32>) -> Result<
     let (count, received) = desk.quotas.user(&call.mch_id, &record.re_openid, now);
     let paid = desk.quotas.merchant(&call.mch_id, now);
     let beyond = |used: Fen, most: Fen| used.checked_add(amount).is_none_or(|sum| sum > most);
+    let balance = desk.books.balance(&Account::Merchant(call.mch_id.clone()));
     let stuck = if count >= settings.user_day_count {
         Some("SENDNUM_LIMIT")
     } else if beyond(received, settings.user_day_amount) {
@@ -116,7 +125,19 @@ pub(super) fn issue(desk: &mut Desk, call: &Call, group: Option<u32>) -> Result<
         record.reason = Some(refusal.text.clone());
         record.send_time = now;
         desk.put_packet(record);
-        return Err(refusal.note("the bill is kept in SENDING; send it again when the cause is gone"));
+        let refusal = refusal.note("the bill is kept in SENDING; send it again when the cause is gone");
+        let fen = amount.get();
+        return Err(match code {
+            "SENDNUM_LIMIT" => refusal.limited("user_day_count", settings.user_day_count.into(), count.into(), 1),
+            "RCVDAMOUNT_LIMIT" => {
+                refusal.limited("user_day_amount", settings.user_day_amount.get(), received.get(), fen)
+            }
+            "SENDAMOUNT_LIMIT" => {
+                refusal.limited("merchant_day_amount", settings.merchant_day_amount.get(), paid.get(), fen)
+            }
+            "NOTENOUGH" => refusal.limited("balance", balance.get(), 0, fen),
+            _ => refusal,
+        });
     }
     let answer = accepted(call, &record);
     desk.put_packet(record);

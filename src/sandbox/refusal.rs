@@ -1,5 +1,6 @@
 //! Refusals in the gateway's words.
 
+use super::log::Cause;
 use super::routes::Family;
 use crate::wire::{Contract, Doc};
 
@@ -19,6 +20,8 @@ pub(crate) struct Refusal {
     pub(crate) page: bool,
     /// For the developer; goes to the log and not to the client.
     pub(crate) note: Option<String>,
+    /// The same for programs.
+    pub(crate) cause: Option<Cause>,
 }
 
 impl Refusal {
@@ -49,12 +52,37 @@ impl Refusal {
     }
 
     const fn plain(text: String) -> Self {
-        Self { code: None, text, echo: Vec::new(), failed: false, error_code: None, page: false, note: None }
+        Self {
+            code: None,
+            text,
+            echo: Vec::new(),
+            failed: false,
+            error_code: None,
+            page: false,
+            note: None,
+            cause: None,
+        }
     }
 
     pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
         self.note = Some(note.into());
         self
+    }
+
+    /// What kind of mistake it was.
+    pub(crate) fn because(mut self, cause: Cause) -> Self {
+        self.cause = Some(cause);
+        self
+    }
+
+    /// A limit that this call would have gone beyond. `setting` has its name.
+    pub(crate) fn limited(self, setting: &str, most: i64, used: i64, asked: i64) -> Self {
+        self.because(Cause::Limit { setting: setting.to_owned(), most, used, asked })
+    }
+
+    /// A field that broke a rule.
+    pub(crate) fn of_field(self, field: &str) -> Self {
+        self.because(Cause::Parameter { field: field.to_owned() })
     }
 
     /// Repeats what identifies the request, as live refusals do.

@@ -42,7 +42,8 @@ impl Transport for InProcess {
         let peer = self.peer(&post);
         let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let body = post.body.as_bytes();
-        let incoming = Incoming { method: "POST", path: post.path, body, peer: &peer, ip, negative_test: None };
+        let (method, path, headers) = ("POST", post.path, Vec::new());
+        let incoming = Incoming { method, path, body, peer: &peer, ip, negative_test: None, headers };
         let certificate = if post.needs_certificate() { CertificateUse::Presented } else { CertificateUse::NotNeeded };
         let lost = |problem: &str| {
             let mut failed = Failed::new(Outcome::Unknown, problem);

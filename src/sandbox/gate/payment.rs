@@ -14,6 +14,7 @@ use super::{Call, Incoming, holds, wrong_signature};
 use crate::clock::Timestamp;
 use crate::sandbox::certificates::Peer;
 use crate::sandbox::desk::{Desk, Entity};
+use crate::sandbox::log::Cause;
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::routes::{self, Found};
 use crate::sandbox::sign_key;
@@ -35,7 +36,7 @@ pub(super) fn check(desk: &Desk, found: Found, incoming: &Incoming<'_>) -> Resul
         && *mch_id != entity.mch_id
     {
         let note = format!("the client certificate belongs to {mch_id}, the message says {}", entity.mch_id);
-        return Err(Refusal::communication("商户号与API证书不匹配").note(note));
+        return Err(Refusal::communication("商户号与API证书不匹配").note(note).because(Cause::Certificate));
     }
     let key = sign_key::valid_for(entity, official.is_some());
     let digest = digest(contract, &received, official)?;
@@ -46,7 +47,7 @@ pub(super) fn check(desk: &Desk, found: Found, incoming: &Incoming<'_>) -> Resul
             Some(Generation::One) => "沙箱验证签名失败，请确认沙箱签名key是否正确（通过getsignkey调用生成）",
             _ => "签名错误，请检查后再试",
         };
-        return Err(Refusal::communication(text).note(note));
+        return Err(Refusal::communication(text).note(note).because(Cause::Signature));
     }
     let doc = fields(contract, &received)?;
     Ok(Call {
@@ -64,12 +65,11 @@ pub(super) fn check(desk: &Desk, found: Found, incoming: &Incoming<'_>) -> Resul
 
 /// As the proxy judges it, which knows nothing of messages.
 fn shown(peer: &Peer, now: Timestamp) -> Result<(), Refusal> {
-    let refused = |note: String| Err(Refusal::page("The SSL certificate error").note(note));
+    let page = |title: &'static str, note: &str| Refusal::page(title).note(note).because(Cause::Certificate);
+    let refused = |note: String| Err(page("The SSL certificate error", &note));
     match peer {
-        Peer::Absent => {
-            Err(Refusal::page("No required SSL certificate was sent").note("no client certificate was shown"))
-        }
-        Peer::Bad(problem) => refused(format!("the client certificate is not accepted: {problem}")),
+        Peer::Absent => Err(page("No required SSL certificate was sent", "no client certificate was shown")),
+        Peer::Bad(problem, _) => refused(format!("the client certificate is not accepted: {problem}")),
         Peer::Good { not_after, .. } if now > *not_after => refused(format!("it expired on {not_after}")),
         Peer::Good { not_before, .. } if now < *not_before => refused(format!("it is not valid before {not_before}")),
         Peer::Good { .. } => Ok(()),
@@ -98,32 +98,36 @@ fn merchant<'a>(
     received: &Doc,
     official: Option<Generation>,
 ) -> Result<(&'a Entity, String), Refusal> {
-    let lacks = |field: &str| Refusal::communication("缺少参数").note(format!("{field} is missing or empty"));
+    let lacks =
+        |field: &str| Refusal::communication("缺少参数").note(format!("{field} is missing or empty")).of_field(field);
     let mch_id = received.get_filled("mch_id").ok_or_else(|| lacks("mch_id"))?;
     let app_id = match contract.app_field {
         Some(field) => received.get_filled(field).ok_or_else(|| lacks(field))?,
         None => "",
     };
     if app_id.len() > 32 {
-        return Err(Refusal::communication("appid参数长度有误").note("appid: at most 32 characters"));
+        return Err(Refusal::communication("appid参数长度有误").note("appid: at most 32 characters").of_field("appid"));
     }
     let unknown = |note: String| Refusal::communication("商户号mch_id或sub_mch_id不存在").note(note);
-    let entity = desk.entity(mch_id).ok_or_else(|| unknown(format!("the sandbox has no merchant {mch_id}")))?;
+    let entity = desk
+        .entity(mch_id)
+        .ok_or_else(|| unknown(format!("the sandbox has no merchant {mch_id}")).of_field("mch_id"))?;
     if official.is_none() && contract.app_field.is_some() && app_id != entity.app_id {
         let note = format!("{app_id} is not bound to {mch_id}, whose appid is {}", entity.app_id);
-        return Err(Refusal::communication("appid和mch_id不匹配").note(note));
+        return Err(Refusal::communication("appid和mch_id不匹配").note(note).of_field("appid"));
     }
     if let Some(sub) = received.get_filled("sub_mch_id")
         && official.is_none()
         && !entity.settings.sub_merchants.iter().any(|own| own == sub)
     {
-        return Err(unknown(format!("{sub} is no sub-merchant of {mch_id}; add it to the settings' sub_merchants")));
+        let note = format!("{sub} is no sub-merchant of {mch_id}; add it to the settings' sub_merchants");
+        return Err(unknown(note).of_field("sub_mch_id"));
     }
     Ok((entity, app_id.to_owned()))
 }
 
 fn digest(contract: &Contract, received: &Doc, official: Option<Generation>) -> Result<Digest, Refusal> {
-    let wrong = |note: &str| Refusal::communication("签名错误，请检查后再试").note(note);
+    let wrong = |note: &str| Refusal::communication("签名错误，请检查后再试").note(note).of_field("sign_type");
     match (received.get_filled("sign_type"), contract.digests) {
         (Some("HMAC-SHA256"), _) if official == Some(Generation::One) => {
             Err(wrong("the first official sandbox knows MD5 alone"))
@@ -142,7 +146,7 @@ fn fields(contract: &Contract, received: &Doc) -> Result<Doc, Refusal> {
             "total_fee" | "refund_fee" => format!("invalid {field}"),
             _ => format!("{field}参数格式错误"),
         };
-        Refusal::communication(text).note(format!("{field}: {note}"))
+        Refusal::communication(text).note(format!("{field}: {note}")).of_field(field)
     };
     let mut doc = Doc::with_capacity(received.bytes());
     for (name, value) in received.iter() {
@@ -173,7 +177,8 @@ fn fields(contract: &Contract, received: &Doc) -> Result<Doc, Refusal> {
     let required = contract.fields.iter().filter(|field| field.required).map(|field| field.name);
     for name in ["nonce_str"].into_iter().chain(required) {
         if !doc.has(name) {
-            return Err(Refusal::communication("缺少参数").note(format!("{name} is missing or empty")));
+            let note = format!("{name} is missing or empty");
+            return Err(Refusal::communication("缺少参数").note(note).of_field(name));
         }
     }
     for (name, value) in contract.fixed {

@@ -10,6 +10,7 @@ use super::{Call, Incoming, holds, wrong_signature};
 use crate::clock::Timestamp;
 use crate::sandbox::certificates::Peer;
 use crate::sandbox::desk::Desk;
+use crate::sandbox::log::Cause;
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::routes::Route;
 use crate::wire::{self, Contract, Digest, Doc, Kind};
@@ -31,7 +32,8 @@ pub(super) fn check(desk: &Desk, route: &'static Route, incoming: &Incoming<'_>)
     let entity = desk.entity(&mch_id).ok_or_else(|| refuse("PARAM_ERROR", "参数错误:输入的商户号有误"))?;
     if contract.certificate && !entity.settings.allowed_ips.contains(&incoming.ip) {
         let note = format!("{} is not among the addresses that {mch_id} allows", incoming.ip);
-        return Err(refuse("NO_AUTH", "IP地址非你在商户平台设置的可用IP地址").note(note));
+        let refusal = refuse("NO_AUTH", "IP地址非你在商户平台设置的可用IP地址");
+        return Err(refusal.note(note).because(Cause::Address));
     }
     let digest = match doc.get("sign_type") {
         Some("HMAC-SHA256") => Digest::HmacSha256,
@@ -39,7 +41,8 @@ pub(super) fn check(desk: &Desk, route: &'static Route, incoming: &Incoming<'_>)
     };
     if !holds(&doc, &received, &entity.key, digest) {
         let note = wrong_signature(contract, &doc, &received, &mch_id, &entity.key, digest);
-        return Err(Refusal::of(contract, route.sign_error).echoing(contract, &doc).note(note));
+        let refusal = Refusal::of(contract, route.sign_error).echoing(contract, &doc);
+        return Err(refusal.note(note).because(Cause::Signature));
     }
     let key = entity.key.clone();
     Ok(Call {
@@ -58,7 +61,7 @@ pub(super) fn check(desk: &Desk, route: &'static Route, incoming: &Incoming<'_>)
 fn certificate(contract: &Contract, peer: &Peer, claimed: Option<&str>, now: Timestamp) -> Result<(), Refusal> {
     let problem = match peer {
         Peer::Absent => "no client certificate was shown".to_owned(),
-        Peer::Bad(problem) => format!("the client certificate is not accepted: {problem}"),
+        Peer::Bad(problem, _) => format!("the client certificate is not accepted: {problem}"),
         Peer::Good { not_after, .. } if now > *not_after => format!("the client certificate expired on {not_after}"),
         Peer::Good { not_before, .. } if now < *not_before => {
             format!("the client certificate is not valid before {not_before}")
@@ -70,7 +73,7 @@ fn certificate(contract: &Contract, peer: &Peer, claimed: Option<&str>, now: Tim
         }
         Peer::Good { .. } => return Ok(()),
     };
-    Err(Refusal::of(contract, "CA_ERROR").note(problem))
+    Err(Refusal::of(contract, "CA_ERROR").note(problem).because(Cause::Certificate))
 }
 
 /// The fields that the endpoint documents, filled and well formed. What it does
@@ -80,7 +83,7 @@ fn documented_fields(route: &Route, received: &Doc) -> Result<Doc, Refusal> {
     let contract = &route.contract;
     let wrong = |field: &str, note: String| {
         let text = route.texts.iter().find(|(name, _)| *name == field).map_or(field, |(_, text)| text);
-        Refusal::with_text("PARAM_ERROR", format!("参数错误:{text}")).note(format!("{field}: {note}"))
+        Refusal::with_text("PARAM_ERROR", format!("参数错误:{text}")).note(format!("{field}: {note}")).of_field(field)
     };
     let mut doc = Doc::with_capacity(received.bytes());
     for (name, value) in received.iter() {
@@ -123,7 +126,8 @@ fn documented_fields(route: &Route, received: &Doc) -> Result<Doc, Refusal> {
         && !doc.get(number).unwrap_or_default().bytes().all(|b| b.is_ascii_alphanumeric())
     {
         let text = "输入的商户订单号有误";
-        return Err(Refusal::with_text("PARAM_ERROR", text).note(format!("{number}: letters and digits only")));
+        let note = format!("{number}: letters and digits only");
+        return Err(Refusal::with_text("PARAM_ERROR", text).note(note).of_field(number));
     }
     Ok(doc)
 }
@@ -135,12 +139,13 @@ fn merchant(desk: &Desk, route: &Route, doc: &Doc) -> Result<(String, String), R
     };
     let mch_id = doc.get(contract.mch_field).unwrap_or_default();
     let Some(entity) = desk.entity(mch_id) else {
-        return Err(refuse("找不到对应的商户号", format!("the sandbox has no merchant {mch_id}")));
+        let note = format!("the sandbox has no merchant {mch_id}");
+        return Err(refuse("找不到对应的商户号", note).of_field(contract.mch_field));
     };
     let app_id = contract.app_field.and_then(|field| doc.get(field)).unwrap_or(&entity.app_id);
     if app_id != entity.app_id {
         let note = format!("{app_id} is not bound to {mch_id}, whose appid is {}", entity.app_id);
-        return Err(refuse("商户号和wxappid不匹配", note));
+        return Err(refuse("商户号和wxappid不匹配", note).of_field(contract.app_field.unwrap_or("appid")));
     }
     Ok((mch_id.to_owned(), app_id.to_owned()))
 }
