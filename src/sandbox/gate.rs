@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use super::certificates::Peer;
 use super::desk::Desk;
 use super::refusal::Refusal;
-use super::routes::{Family, Found};
+use super::routes::{self, Family, Found};
 use crate::code;
 use crate::secret::Secret;
 use crate::wire::{self, Contract, Digest, Doc, Generation};
@@ -70,6 +70,16 @@ pub(crate) fn check(desk: &Desk, found: Found, incoming: &Incoming<'_>) -> Resul
     match found.route.family {
         Family::Payment => payment::check(desk, found, incoming),
         Family::RedPacket | Family::SignKey => red_packet::check(desk, found.route, incoming),
+    }
+}
+
+/// The fields that the gateway signs, and by which digest: for the explanation of
+/// a signature that was refused.
+pub(super) fn signed(found: Found, received: &Doc) -> (Doc, Digest) {
+    let route = routes::choose(found.route, received);
+    match route.family {
+        Family::Payment => (received.clone(), payment::named_digest(&route.contract, received)),
+        Family::RedPacket | Family::SignKey => red_packet::signed(route, received),
     }
 }
 

@@ -41,16 +41,16 @@ pub struct RequestRecord {
     pub method: String,
     /// Names and values as they came, secrets masked, long ones cut; none of a
     /// request without sockets.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub headers: Vec<(String, String)>,
     /// What the certificate that was shown says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub certificate_facts: Option<CertificateFacts>,
     /// Why it was refused, for programs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub cause: Option<Cause>,
     /// How long the answer was held back by a fault or a case, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub held_millis: Option<u64>,
     /// The body in hex, if it is not UTF-8 and `request` cannot hold it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -53,6 +53,7 @@ mod desk;
 mod directory;
 mod engine;
 mod entities;
+mod explain;
 mod fault;
 mod forecast;
 mod gate;
@@ -107,6 +108,11 @@ pub use books::{Account, AccountBalance, Posting, Reason, Statement};
 pub use builder::Builder;
 pub use desk::Settings;
 pub use entities::NewMerchant;
+
+pub use explain::{
+    Certificates, ExpectedSignature, Explanation, ExplanationKind, InChinese, Mistake, ReceivedSignature,
+    RequestDetails, Words,
+};
 pub use fault::{Fault, FaultRule, When};
 pub use log::{Cause, CertificateFacts, RequestRecord};
 pub use notices::{NoticeAttempt, NoticeFault, NoticeKind, NoticeRecord, Verdict};

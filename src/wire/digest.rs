@@ -71,6 +71,31 @@ pub(super) fn lower_hex_md5(key: &Secret) -> Zeroizing<[u8; 32]> {
     lower
 }
 
+/// Digests as such, for who looks for the mistake in a signature.
+#[cfg(feature = "sandbox")]
+pub(crate) mod plain {
+    use super::*;
+
+    pub(crate) fn md5(parts: &[&[u8]]) -> Vec<u8> {
+        parts.iter().fold(Md5::new(), |sum, part| sum.chain_update(part)).finalize().to_vec()
+    }
+
+    pub(crate) fn sha256(parts: &[&[u8]]) -> Vec<u8> {
+        parts.iter().fold(Sha256::new(), |sum, part| sum.chain_update(part)).finalize().to_vec()
+    }
+
+    pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+        // HMAC takes a key of any length, so the empty arm is never reached.
+        let Ok(mac) = Hmac::<Sha256>::new_from_slice(key) else { return Vec::new() };
+        parts.iter().fold(mac, |mac, part| mac.chain_update(part)).finalize().into_bytes().to_vec()
+    }
+
+    pub(crate) fn hmac_md5(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+        let Ok(mac) = Hmac::<Md5>::new_from_slice(key) else { return Vec::new() };
+        parts.iter().fold(mac, |mac, part| mac.chain_update(part)).finalize().into_bytes().to_vec()
+    }
+}
+
 /// The string to sign up to and without the key, for people who compare.
 #[must_use]
 pub fn string_to_sign(doc: &Doc) -> String {

@@ -45,6 +45,8 @@ mod signer;
 mod xml;
 
 pub use contract::{Contract, Request, Tabular};
+#[cfg(feature = "sandbox")]
+pub(crate) use digest::plain as plain_digests;
 pub use digest::{Digest, sign, string_to_sign, verify};
 pub use doc::Doc;
 pub use envelope::{Answer, Sealed, fields_of, open, reply_of, seal};
@@ -66,5 +68,5 @@ pub(crate) use notice::{
 pub(crate) use numbered::fold;
 pub(crate) use open_enum::wire_enum;
 #[cfg(feature = "sandbox")]
-pub(crate) use req_info::encrypt as encrypt_req_info;
+pub(crate) use req_info::{encrypt as encrypt_req_info, from_base64};
 pub(crate) use sheet::starts_like_markup;

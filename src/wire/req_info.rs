@@ -36,6 +36,12 @@ pub(crate) fn decrypt(req_info: &str, key: &Secret) -> Option<Vec<u8>> {
     whole.then_some(bytes)
 }
 
+/// The bytes of a text in base64, without an encryption; for the sandbox.
+#[cfg(feature = "sandbox")]
+pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
 /// As WeChat writes it; for the sandbox.
 #[cfg(feature = "sandbox")]
 pub(crate) fn encrypt(text: &[u8], key: &Secret) -> String {

@@ -126,6 +126,11 @@ fn merchant<'a>(
     Ok((entity, app_id.to_owned()))
 }
 
+/// The digest of a message whose `sign_type` was found good.
+pub(super) fn named_digest(contract: &Contract, received: &Doc) -> Digest {
+    digest(contract, received, None).unwrap_or_default()
+}
+
 fn digest(contract: &Contract, received: &Doc, official: Option<Generation>) -> Result<Digest, Refusal> {
     let wrong = |note: &str| Refusal::communication("签名错误，请检查后再试").note(note).of_field("sign_type");
     match (received.get_filled("sign_type"), contract.digests) {

@@ -35,10 +35,7 @@ pub(super) fn check(desk: &Desk, route: &'static Route, incoming: &Incoming<'_>)
         let refusal = refuse("NO_AUTH", "IP地址非你在商户平台设置的可用IP地址");
         return Err(refusal.note(note).because(Cause::Address));
     }
-    let digest = match doc.get("sign_type") {
-        Some("HMAC-SHA256") => Digest::HmacSha256,
-        _ => Digest::Md5,
-    };
+    let digest = named_digest(&doc);
     if !holds(&doc, &received, &entity.key, digest) {
         let note = wrong_signature(contract, &doc, &received, &mch_id, &entity.key, digest);
         let refusal = Refusal::of(contract, route.sign_error).echoing(contract, &doc);
@@ -56,6 +53,20 @@ pub(super) fn check(desk: &Desk, route: &'static Route, incoming: &Incoming<'_>)
         negative_test: None,
         hold: false,
     })
+}
+
+fn named_digest(doc: &Doc) -> Digest {
+    match doc.get("sign_type") {
+        Some("HMAC-SHA256") => Digest::HmacSha256,
+        _ => Digest::Md5,
+    }
+}
+
+/// The fields that are signed, of a message whose fields were found good.
+pub(super) fn signed(route: &Route, received: &Doc) -> (Doc, Digest) {
+    let doc = documented_fields(route, received).unwrap_or_else(|_| received.clone());
+    let digest = named_digest(&doc);
+    (doc, digest)
 }
 
 fn certificate(contract: &Contract, peer: &Peer, claimed: Option<&str>, now: Timestamp) -> Result<(), Refusal> {
