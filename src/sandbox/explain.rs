@@ -366,3 +366,6 @@ fn signature_explanation(
     explanation.mistake = Some(verdict.mistake);
     explanation
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,9 +72,13 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    fn is_over(&self) -> bool {
+        self.tried >= MOST
+    }
+
     /// Whether this string with this key gives what came, and by which digest.
     fn fits(&mut self, head: &[u8], key: &[u8], tail: &[u8]) -> Option<Digest> {
-        if self.tried >= MOST {
+        if self.is_over() {
             return None;
         }
         self.tried += 1;
@@ -331,6 +335,9 @@ fn two_fields_late(evidence: &Evidence<'_>, search: &mut Search<'_>) -> Option<F
     let base = bases(evidence).into_iter().next()?;
     for (at, (first, _)) in base.fields.iter().enumerate() {
         for (second, _) in base.fields.iter().skip(at + 1) {
+            if search.is_over() {
+                return None;
+            }
             let kept = base.fields.iter().filter(|(name, _)| name != first && name != second).cloned().collect();
             let text = suspects::added_late(&format!("{first}, {second}"));
             let suspect = Suspect::plain("field_added_late", text, &kept);
@@ -346,6 +353,9 @@ fn two_fields_late(evidence: &Evidence<'_>, search: &mut Search<'_>) -> Option<F
 fn pairs(evidence: &Evidence<'_>, search: &mut Search<'_>) -> Option<Found> {
     let key = search.key;
     for base in bases(evidence).iter().skip(1) {
+        if search.is_over() {
+            return None;
+        }
         for suspect in of_base(base, evidence) {
             if let Some(digest) = search.fits(&suspect.head, key, &suspect.tail) {
                 return Some(Found::new(&suspect, digest).also(base.mistake.clone()));
