@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use super::behaviour::User;
+use super::answers::Answers;
 use super::books::{Account, Books, Posting, Reason, Statement};
 use super::clock::SandboxClock;
 use super::fault::Faults;
@@ -149,6 +150,7 @@ pub(crate) struct Desk {
     pub(crate) seed: u64,
     /// Whether API keys are made of the seed.
     pub(super) keys_from_seed: bool,
+    pub(super) answers: Answers,
     pub(super) entities: BTreeMap<String, Entity>,
     pub(super) users: HashMap<String, User>,
     pub(super) packets: HashMap<String, PacketRecord>,
@@ -199,6 +201,7 @@ impl Desk {
             faults: Faults::default(),
             seed,
             keys_from_seed: false,
+            answers: Answers::default(),
             entities: BTreeMap::new(),
             users: HashMap::new(),
             packets: HashMap::new(),

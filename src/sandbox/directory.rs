@@ -98,6 +98,7 @@ fn load(desk: &mut Desk, table: Table, key: &str, value: &[u8]) -> Result<()> {
         Table::Notices => desk.notices.restore(parse(table, key, value)?),
         Table::State => match key {
             "clock" => desk.clock = parse(table, key, value)?,
+            "answers" => desk.answers = parse(table, key, value)?,
             "faults" => desk.faults = parse(table, key, value)?,
             "numbers" => desk.numbers = parse(table, key, value)?,
             "notice_faults" => desk.notices.faults = parse(table, key, value)?,

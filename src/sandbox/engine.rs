@@ -129,7 +129,7 @@ fn served(desk: &mut Desk, found: Found, incoming: &Incoming<'_>, fault: Option<
             if refusal.page {
                 Answer::new(400, refused_page(&refusal.text))
             } else {
-                Answer::new(200, wire::write_xml(&refusal.into_doc(family)))
+                Answer::new(200, desk.write_answer(&refusal.into_doc(family)))
             }
         }
     };

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Sandbox, refused};
+use crate::error::Result;
+
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -103,6 +106,16 @@ impl Faults {
         self.rules.clear();
     }
 
+    /// `false` if another rule stands there.
+    fn remove(&mut self, position: usize, rule: &FaultRule) -> bool {
+        let same = |own: &FaultRule| own.path == rule.path && own.fault == rule.fault && own.when == rule.when;
+        let is_there = self.rules.get(position).is_some_and(same);
+        if is_there {
+            self.rules.remove(position);
+        }
+        is_there
+    }
+
     pub(crate) fn rules(&self) -> &[FaultRule] {
         &self.rules
     }
@@ -126,6 +139,55 @@ impl Faults {
             }
         }
         None
+    }
+}
+
+impl Sandbox {
+    /// Sets a fault; the first rule that strikes wins.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Sandbox`]: the state could not be stored.
+    pub fn fault(&self, rule: FaultRule) -> Result<()> {
+        self.update(|desk| {
+            desk.faults.add(rule);
+            desk.put_state();
+            Ok(())
+        })
+    }
+
+    /// The faults that are in force.
+    #[must_use]
+    pub fn faults(&self) -> Vec<FaultRule> {
+        self.desk().faults.rules().to_vec()
+    }
+
+    /// Removes all faults.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Sandbox`]: the state could not be stored.
+    pub fn clear_faults(&self) -> Result<()> {
+        self.update(|desk| {
+            desk.faults.clear();
+            desk.put_state();
+            Ok(())
+        })
+    }
+
+    /// Removes one fault: the rule at `position`, from zero, if it is still
+    /// `rule`, whose counters may have gone on meanwhile.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Sandbox`]: another rule stands there, or none, or the
+    /// state could not be stored.
+    pub fn remove_fault(&self, position: usize, rule: &FaultRule) -> Result<()> {
+        self.update(|desk| {
+            if !desk.faults.remove(position, rule) {
+                let problem = format!("the fault at {position} is another one");
+                return Err(refused(problem, "look at the list of faults again: it has changed"));
+            }
+            desk.put_state();
+            Ok(())
+        })
     }
 }
 

@@ -38,6 +38,7 @@
 
 mod accounts;
 mod behaviour;
+mod answers;
 mod bills;
 mod books;
 mod builder;
@@ -104,6 +105,7 @@ use tokio::sync::Notify;
 
 pub use accounts::AccountKind;
 pub use behaviour::{Opens, User};
+pub use answers::{Answers, Cdata};
 pub use books::{Account, AccountBalance, Posting, Reason, Statement};
 pub use builder::Builder;
 pub use desk::Settings;
@@ -368,36 +370,6 @@ impl Sandbox {
             }
             desk.put_settings(mch_id, settings.clone());
             Ok(settings)
-        })
-    }
-
-    /// Sets a fault; the first rule that strikes wins.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Sandbox`]: the state could not be stored.
-    pub fn fault(&self, rule: FaultRule) -> Result<()> {
-        self.update(|desk| {
-            desk.faults.add(rule);
-            desk.put_state();
-            Ok(())
-        })
-    }
-
-    /// The faults that are in force.
-    #[must_use]
-    pub fn faults(&self) -> Vec<FaultRule> {
-        self.desk().faults.rules().to_vec()
-    }
-
-    /// Removes all faults.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Sandbox`]: the state could not be stored.
-    pub fn clear_faults(&self) -> Result<()> {
-        self.update(|desk| {
-            desk.faults.clear();
-            desk.put_state();
-            Ok(())
         })
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::desk::Desk;
 use super::gate::Call;
-use crate::wire::{Answer, Digest, Doc, Generation, ReplySign, sign, write_xml};
+use crate::wire::{Answer, Doc, Generation, ReplySign, sign};
 
 /// What an endpoint answers.
 pub(crate) struct Reply {
@@ -47,7 +47,9 @@ pub(crate) fn accepted() -> Doc {
 /// Adds what an answer of the payment family carries: identity, nonce and
 /// signature, and the quirks of the official sandboxes.
 pub(super) fn seal(desk: &mut Desk, call: &Call, mut doc: Doc) -> Doc {
+    let answers = desk.answers.clone();
     if call.contract.reply != ReplySign::Required || doc.get("return_code") != Some("SUCCESS") {
+        answers.dress(&mut doc);
         return doc;
     }
     if call.official.is_some() {
@@ -69,15 +71,18 @@ pub(super) fn seal(desk: &mut Desk, call: &Call, mut doc: Doc) -> Doc {
         None => desk.next_nonce(),
     };
     doc.push("nonce_str", &nonce);
-    let digest: Digest = call.digest;
-    let signature = sign(&doc, &call.key, digest);
+    answers.dress(&mut doc);
+    let signature = answers.sign(sign(&doc, &call.key, call.digest));
     doc.push("sign", &signature);
     doc
 }
 
 pub(super) fn answer(body: Body, desk: &mut Desk, call: &Call) -> Answer {
     match body {
-        Body::Message(doc) => Answer::new(200, write_xml(&seal(desk, call, doc))),
+        Body::Message(doc) => {
+            let sealed = seal(desk, call, doc);
+            Answer::new(200, desk.write_answer(&sealed))
+        }
         Body::Table { bytes, digest } => {
             let mut answer = Answer::new(200, bytes);
             answer.digest = digest;
