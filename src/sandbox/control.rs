@@ -11,6 +11,7 @@ mod merchants;
 mod notices;
 mod openapi;
 mod phones;
+mod requests;
 mod table;
 mod trades;
 mod users;

@@ -53,8 +53,8 @@ impl Drop for UnderWay {
     }
 }
 
-/// So often a notification can be sent besides.
-const MOST_DUPLICATES: u32 = 100;
+/// So often a notification can be sent besides, or once more at a time.
+pub(super) const MOST_DUPLICATES: u32 = 100;
 
 impl Sandbox {
     /// Notifications in the order in which they were written, from `offset`,
@@ -116,10 +116,51 @@ impl Sandbox {
     /// [`crate::ErrorKind::Sandbox`]: there is no such notification, or it is
     /// being posted just now.
     pub async fn resend_notice(&self, id: u64) -> Result<NoticeRecord> {
+        self.resend(id, false).await
+    }
+
+    /// The same with one bit of it flipped, in a value that is signed or in what
+    /// is encrypted: a copy that nobody must believe. A merchant who answers it
+    /// with success has not received the notification by that.
+    ///
+    /// # Errors
+    /// As [`resend_notice`](Self::resend_notice).
+    pub async fn resend_notice_flipped(&self, id: u64) -> Result<NoticeRecord> {
+        self.resend(id, true).await
+    }
+
+    /// Posts notifications once more in the order of the list, each when the one
+    /// before was answered; a number may stand in it more than once.
+    ///
+    /// # Errors
+    /// As [`resend_notice`](Self::resend_notice), which ends it there. Nothing is
+    /// posted if one of them is unknown or the list is longer than a hundred.
+    pub async fn resend_notices(&self, ids: &[u64]) -> Result<Vec<NoticeRecord>> {
+        self.check_list(ids)?;
+        let mut records = Vec::with_capacity(ids.len());
+        for id in ids {
+            records.push(self.resend(*id, false).await?);
+        }
+        Ok(records)
+    }
+
+    fn check_list(&self, ids: &[u64]) -> Result<()> {
+        if ids.len() > MOST_DUPLICATES as usize {
+            let problem = format!("at most {MOST_DUPLICATES} notices at a time");
+            return Err(refused(problem, "give a shorter list"));
+        }
+        let desk = self.desk();
+        match ids.iter().find(|id| !desk.notices.all.contains_key(id)) {
+            Some(id) => Err(refused(format!("there is no notice {id}"), "look at the list of notices")),
+            None => Ok(()),
+        }
+    }
+
+    async fn resend(&self, id: u64, flip: bool) -> Result<NoticeRecord> {
         let look = "look at the list of notices";
         let way = {
             let mut desk = self.desk();
-            desk.extra_errand(id).map(|errand| self.set_out(&mut desk, errand))
+            desk.extra_errand(id, flip).map(|errand| self.set_out(&mut desk, errand))
         };
         let Some(way) = way else { return Err(refused(format!("there is no notice {id} to be sent now"), look)) };
         self.run(way).await?;

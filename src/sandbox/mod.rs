@@ -57,6 +57,7 @@ mod entities;
 mod explain;
 mod fault;
 mod forecast;
+mod flip;
 mod gate;
 mod log;
 mod notices;

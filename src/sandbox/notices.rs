@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::{Desk, Table};
 use super::fault::scatter;
+use super::flip::flipped;
 use crate::clock::Timestamp;
 use crate::wire::read_xml;
 
@@ -85,6 +86,10 @@ pub struct NoticeAttempt {
     pub verdict: Verdict,
     /// How long it took, in milliseconds of the machine's time.
     pub millis: u64,
+    /// What was posted, where it was not the notification's body: a bit of it was
+    /// flipped.
+    #[serde(default)]
+    pub sent: Option<String>,
 }
 
 /// What the platform makes of an answer.
@@ -149,6 +154,7 @@ pub(crate) struct Errand {
     pub(crate) request_id: String,
     /// Whether it belongs to the schedule.
     scheduled: bool,
+    flipped: bool,
 }
 
 /// What came of an attempt.
@@ -280,9 +286,18 @@ impl Desk {
 
     /// An attempt besides the schedule. `None`: there is no such notification, or
     /// it is on its way just now.
-    pub(crate) fn extra_errand(&mut self, id: u64) -> Option<Errand> {
+    pub(crate) fn extra_errand(&mut self, id: u64, flip: bool) -> Option<Errand> {
         let now = self.now();
-        if self.notices.in_flight.contains(&id) { None } else { self.errand(id, now, false) }
+        if self.notices.in_flight.contains(&id) {
+            return None;
+        }
+        let attempts = self.notices.all.get(&id)?.attempts.len();
+        let mut errand = self.errand(id, now, false)?;
+        if flip {
+            errand.body = flipped(&errand.body, attempts);
+            errand.flipped = true;
+        }
+        Some(errand)
     }
 
     fn errand(&mut self, id: u64, at: Timestamp, scheduled: bool) -> Option<Errand> {
@@ -293,7 +308,7 @@ impl Desk {
         let request_id = format!("{first:016X}{second:016X}");
         let (url, body) = (record.url.clone(), record.body.clone());
         self.notices.in_flight.insert(id);
-        Some(Errand { id, url, body, at, request_id, scheduled })
+        Some(Errand { id, url, body, at, request_id, scheduled, flipped: false })
     }
 
     /// Writes down what came of an attempt.
@@ -312,7 +327,10 @@ impl Desk {
             answer: answer.chars().take(LOGGED).collect(),
             verdict,
             millis: u64::try_from(carried.took.as_millis()).unwrap_or(u64::MAX),
+            sent: errand.flipped.then(|| errand.body.clone()),
         });
+        // Who believes a spoiled copy has not received the notification.
+        let received = received && !errand.flipped;
         record.delivered |= received;
         if received {
             record.next = None;

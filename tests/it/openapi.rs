@@ -100,7 +100,9 @@ async fn each_operation_takes_and_gives_what_the_description_says() {
     tour.call("post_refunds_end", &format!("/refunds/{mch_id}/R00001/end"), end).await;
     tour.call("post_users_code", &format!("/users/{ALICE}/code"), None).await;
     tour.call("post_notices_faults", "/notices/faults", Some(json!({ "kind": "delayed", "seconds": 5 }))).await;
-    tour.call("post_notices_resend", "/notices/1/resend", None).await;
+    tour.call("post_notices_resend", "/notices/1/resend", Some(json!({ "times": 2, "flip": true }))).await;
+    tour.call("post_notices_resend_list", "/notices/resend", Some(json!({ "ids": [2, 1] }))).await;
+    tour.call("put_answers", "/answers", Some(json!({ "element_order": true, "cdata": "mixed" }))).await;
     tour.call("post_clock_advance", "/clock/advance", Some(json!({ "seconds": 60 }))).await;
     let rule = json!({ "path": null, "fault": { "kind": "delay", "millis": 1 }, "when": { "per_mille": { "rate": 1, "seed": 7 } } });
     tour.call("post_faults", "/faults", Some(rule)).await;
@@ -142,11 +144,17 @@ async fn each_operation_takes_and_gives_what_the_description_says() {
         ("get_accounts", "/accounts?search=user".to_owned()),
         ("get_postings", format!("/postings?account={mch_id}&newest=true")),
         ("get_requests", "/requests?refused=true".to_owned()),
+        ("get_answers", "/answers".to_owned()),
     ] {
         tour.call(name, &path, None).await;
     }
     tour.call("get_books", "/books", None).await;
     tour.call("post_clock_advance", "/clock/advance", Some(json!({ "to": "midnight" }))).await;
+    for id in 1..=tour.raw.sandbox.requests(1)[0].id {
+        tour.call("get_requests_one", &format!("/requests/{id}"), None).await;
+    }
+    let faults = tour.call("get_faults", "/faults", None).await;
+    tour.call("delete_faults_one", "/faults/0", Some(faults[0].clone())).await;
     tour.call("delete_faults", "/faults", None).await;
     // A stream that never ends has a test of its own.
     tour.tried.insert("get_events".to_owned());

@@ -89,6 +89,9 @@ fn describe(operation: &Operation) -> Value {
 
 /// As in `post_packets_open`.
 fn name_of(operation: &Operation) -> String {
+    if let Some(name) = operation.name {
+        return name.to_owned();
+    }
     let words = operation.path.split(['/', '.']).filter(|word| !word.is_empty() && !word.starts_with('{'));
     let single = if operation.path.ends_with('}') { Some("one") } else { None };
     let mut name = operation.method.name().to_owned();

@@ -3,7 +3,7 @@
 
 use axum::routing::{MethodRouter, delete, get, post, put};
 
-use super::{events, lists, merchants, notices, openapi, phones, trades, users, world};
+use super::{events, lists, merchants, notices, openapi, phones, requests, trades, users, world};
 use crate::sandbox::Sandbox;
 
 /// One operation.
@@ -12,6 +12,8 @@ pub(in crate::sandbox) struct Operation {
     /// Below the API's root, as in `/packets/{mch_id}/{mch_billno}`.
     pub(super) path: &'static str,
     pub(super) summary: &'static str,
+    /// Its name, where path and method would give it another's.
+    pub(super) name: Option<&'static str>,
     /// Names of the query that it takes.
     pub(super) query: &'static [&'static str],
     /// The schema of the body that it takes, if any.
@@ -51,7 +53,7 @@ impl Operation {
         summary: &'static str,
         handler: fn() -> MethodRouter<Sandbox>,
     ) -> Self {
-        Self { method, path, summary, query: &[], takes: None, gives, handler }
+        Self { method, path, summary, name: None, query: &[], takes: None, gives, handler }
     }
 
     const fn get(
@@ -92,6 +94,11 @@ impl Operation {
 
     const fn query(mut self, names: &'static [&'static str]) -> Self {
         self.query = names;
+        self
+    }
+
+    const fn called(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
         self
     }
 
@@ -215,7 +222,15 @@ pub(super) static OPERATIONS: &[Operation] = &[
         .takes("NoticeFault"),
     Operation::get("/notices/{id}", One("Notice"), "One notification", || get(notices::notice)),
     Operation::get("/notices/{id}/body", Bytes("text/xml"), "The bytes that are posted", || get(notices::notice_body)),
-    Operation::post("/notices/{id}/resend", One("Notice"), "Posts it once more, now", || post(notices::resend)),
+    Operation::post("/notices/{id}/resend", One("Notice"), "Posts it once more, now, or so often", || {
+        post(notices::resend)
+    })
+    .takes("Again"),
+    Operation::post("/notices/resend", Many("Notice"), "Posts them once more in the order of the list", || {
+        post(notices::resend_many)
+    })
+    .called("post_notices_resend_list")
+    .takes("InOrder"),
     Operation::post("/comments", One("Commented"), "A user comments on a payment", || post(trades::comment))
         .takes("Comment"),
     Operation::get("/clock", One("Clock"), "The time here", || get(world::clock)),
@@ -227,6 +242,15 @@ pub(super) static OPERATIONS: &[Operation] = &[
     Operation::get("/faults", Many("FaultRule"), "Failures on demand that are in force", || get(world::faults)),
     Operation::post("/faults", Many("FaultRule"), "Sets one", || post(world::add_fault)).takes("FaultRule"),
     Operation::delete("/faults", Many("FaultRule"), "Removes all", || delete(world::clear_faults)),
+    Operation::delete("/faults/{position}", Many("FaultRule"), "Removes one, which the body must name", || {
+        delete(world::remove_fault)
+    })
+    .takes("FaultRule"),
+    Operation::get("/answers", One("Answers"), "How answers are written", || get(requests::answers)),
+    Operation::put("/answers", One("Answers"), "Odd but legal answers, and the signature probe", || {
+        put(requests::put_answers)
+    })
+    .takes("Answers"),
     Operation::get("/books", One("Books"), "The accounts, and whether they are balanced", || get(world::books))
         .query(&["accounts"]),
     Operation::get("/accounts", Page("AccountBalance"), "The accounts alone, in pages", || get(lists::accounts))
@@ -237,4 +261,10 @@ pub(super) static OPERATIONS: &[Operation] = &[
         get(lists::requests)
     })
     .query(&["offset", "limit", "before", "mch_id", "path", "code", "refused", "search"]),
+    Operation::get(
+        "/requests/{id}",
+        One("Request"),
+        "One request: its fields, why it was refused, as a command",
+        || get(requests::request),
+    ),
 ];

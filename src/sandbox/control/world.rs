@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Asked, Body, Failure};
+use super::answer::{Answer, Asked, At, Body, Failure};
 use crate::clock::Timestamp;
 use crate::sandbox::forecast::Forecast;
 use crate::sandbox::{FaultRule, Sandbox, Statement};
@@ -68,6 +68,17 @@ pub(super) async fn add_fault(State(sandbox): State<Sandbox>, Body(rule): Body<F
 
 pub(super) async fn clear_faults(State(sandbox): State<Sandbox>) -> Answer<Vec<FaultRule>> {
     sandbox.clear_faults()?;
+    Ok(Json(sandbox.faults()))
+}
+
+/// The rule is named twice, by place and by what it is, so that a list that has
+/// changed meanwhile loses no other one.
+pub(super) async fn remove_fault(
+    State(sandbox): State<Sandbox>,
+    At(position): At<usize>,
+    Body(rule): Body<FaultRule>,
+) -> Answer<Vec<FaultRule>> {
+    sandbox.remove_fault(position, &rule)?;
     Ok(Json(sandbox.faults()))
 }
 
