@@ -112,7 +112,7 @@ fn served(desk: &mut Desk, found: Found, incoming: &Incoming<'_>, fault: Option<
             let reply = handled(desk, found, &call, fault).unwrap_or_else(|mut refusal| {
                 notes.code = refusal.code.clone().or(refusal.error_code.map(str::to_owned));
                 notes.note = refusal.note.take();
-                notes.cause = refusal.cause.take();
+                notes.cause = refusal.cause.take().map(|cause| *cause);
                 Reply::from(refusal.into_doc(family))
             });
             notes.delay = reply.delay;
@@ -125,7 +125,7 @@ fn served(desk: &mut Desk, found: Found, incoming: &Incoming<'_>, fault: Option<
             }
             notes.code.clone_from(&refusal.code);
             notes.note = refusal.note.take();
-            notes.cause = refusal.cause.take();
+            notes.cause = refusal.cause.take().map(|cause| *cause);
             if refusal.page {
                 Answer::new(400, refused_page(&refusal.text))
             } else {

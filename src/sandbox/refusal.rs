@@ -21,7 +21,7 @@ pub(crate) struct Refusal {
     /// For the developer; goes to the log and not to the client.
     pub(crate) note: Option<String>,
     /// The same for programs.
-    pub(crate) cause: Option<Cause>,
+    pub(crate) cause: Option<Box<Cause>>,
 }
 
 impl Refusal {
@@ -71,7 +71,7 @@ impl Refusal {
 
     /// What kind of mistake it was.
     pub(crate) fn because(mut self, cause: Cause) -> Self {
-        self.cause = Some(cause);
+        self.cause = Some(Box::new(cause));
         self
     }
 

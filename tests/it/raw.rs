@@ -16,7 +16,7 @@ pub struct Raw {
     pub entity: Entity,
     pub key: String,
     http: reqwest::Client,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Raw {
@@ -31,7 +31,12 @@ impl Raw {
         let json: serde_json::Value = serde_json::from_slice(&read("merchant.json")).unwrap();
         let http = client(sandbox.ca_pem(), Some((&read("apiclient_cert.pem"), &read("apiclient_key.pem"))));
         let key = json["api_key"].as_str().unwrap().to_owned();
-        Self { sandbox, served, entity, key, http, _directory: directory }
+        Self { sandbox, served, entity, key, http, directory }
+    }
+
+    /// Where the merchants' files are.
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
     }
 
     pub async fn post(&self, path: &str, body: impl Into<Vec<u8>>) -> (u16, String) {
@@ -46,6 +51,12 @@ impl Raw {
             request = request.header("Wechatpay-Negative-Test", case);
         }
         answer(request).await
+    }
+
+    /// With headers of one's own.
+    pub async fn post_with(&self, path: &str, body: impl Into<Vec<u8>>, headers: &[(&str, &str)]) -> (u16, String) {
+        let request = self.http.post(format!("{}{path}", self.served.gateway())).body(body.into());
+        answer(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
     }
 
     pub async fn get(&self, path: &str) -> (u16, String) {

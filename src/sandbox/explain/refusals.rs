@@ -223,7 +223,11 @@ fn rule(contract: &Contract, name: &str) -> Option<Words> {
 /// A field that broke a rule.
 pub(super) fn parameter(record: &RequestRecord, field: &str) -> Explanation {
     let official = text(record).unwrap_or_default();
-    let note = record.note.clone().unwrap_or_else(|| format!("{field} is wrong"));
+    let note = match &record.note {
+        Some(note) if note.contains(field) => note.clone(),
+        Some(note) => format!("{field}: {note}"),
+        None => format!("{field} is wrong"),
+    };
     let next = Words::new(
         format!("correct {field} and sign again; nothing has happened, so the number can be used"),
         format!("修正 {field} 后重新签名发送；本次请求没有生效，单号仍可使用"),
