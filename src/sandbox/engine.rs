@@ -111,7 +111,7 @@ fn served(desk: &mut Desk, found: Found, incoming: &Incoming<'_>, fault: Option<
             call.hold = fault == Some(&Fault::Processing);
             let reply = handled(desk, found, &call, fault).unwrap_or_else(|mut refusal| {
                 notes.code = refusal.code.clone().or(refusal.error_code.map(str::to_owned));
-                notes.note = refusal.note.take();
+                notes.note = refusal.note.take().map(String::from);
                 notes.cause = refusal.cause.take().map(|cause| *cause);
                 Reply::from(refusal.into_doc(family))
             });
@@ -124,7 +124,7 @@ fn served(desk: &mut Desk, found: Found, incoming: &Incoming<'_>, fault: Option<
                 refusal.failed = true;
             }
             notes.code.clone_from(&refusal.code);
-            notes.note = refusal.note.take();
+            notes.note = refusal.note.take().map(String::from);
             notes.cause = refusal.cause.take().map(|cause| *cause);
             if refusal.page {
                 Answer::new(400, refused_page(&refusal.text))

@@ -19,7 +19,7 @@ pub(crate) struct Refusal {
     /// A page of the proxy with the text as its title, in place of a message.
     pub(crate) page: bool,
     /// For the developer; goes to the log and not to the client.
-    pub(crate) note: Option<String>,
+    pub(crate) note: Option<Box<str>>,
     /// The same for programs.
     pub(crate) cause: Option<Box<Cause>>,
 }
@@ -65,7 +65,7 @@ impl Refusal {
     }
 
     pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
-        self.note = Some(note.into());
+        self.note = Some(note.into().into_boxed_str());
         self
     }
 
