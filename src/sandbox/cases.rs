@@ -155,6 +155,13 @@ pub(super) fn negative(call: &Call) -> Option<Negative> {
     }
 }
 
+/// How long every answer waits, whatever it is, where none is to come in time.
+pub(super) fn silence(call: &Call) -> Option<Duration> {
+    let path = call.contract.path;
+    let is_case = path.ends_with("/micropay") || path.ends_with("/orderquery");
+    (is_case && negative(call) == Some(Negative::Silence)).then_some(TOO_LATE)
+}
+
 /// Whether an official sandbox lets orders be found by WeChat's number.
 pub(super) fn finds_by_transaction(official: Option<Generation>) -> bool {
     official != Some(Generation::Two)

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::Sandbox;
+use super::cases;
 use super::desk::Desk;
 use super::fault::Fault;
 use super::gate::{self, Incoming};
@@ -115,7 +116,7 @@ fn served(desk: &mut Desk, found: Found, incoming: &Incoming<'_>, fault: Option<
                 notes.cause = refusal.cause.take().map(|cause| *cause);
                 Reply::from(refusal.into_doc(family))
             });
-            notes.delay = reply.delay;
+            notes.delay = reply.delay.max(cases::silence(&call));
             reply::answer(reply.body, desk, &call)
         }
         Err(mut refusal) => {

@@ -79,9 +79,6 @@ pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Reply, Refusal> {
             Some(_) => Refusal::with_text("USERPAYING", "需要输入密码"),
             None => refuse("USERPAYING"),
         };
-        if negative == Some(Negative::Silence) {
-            return Ok(Reply::from(refusal.into_doc(super::routes::Family::Payment)).late(TOO_LATE));
-        }
         return Err(refusal.note("the user has to enter the password: let the user pay or cancel"));
     }
     let coupons = if call.official.is_some() { cases::coupons_by_code(amount.get()) } else { Vec::new() };

@@ -3,7 +3,7 @@
 //! Differs from the real gateway: which fields an unpaid order has is taken from
 //! a report; the words of `trade_state_desc` are those of public samples.
 
-use super::cases::{self, Negative, TOO_LATE};
+use super::cases::{self, Negative};
 use super::desk::Desk;
 use super::gate::Call;
 use super::paying;
@@ -25,8 +25,7 @@ pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Reply, Refusal> {
         desk.enter_password(call);
     }
     let Some(order) = desk.find_order(call) else { return Err(Refusal::of(call.contract, "ORDERNOTEXIST")) };
-    let reply = Reply::from(found(order));
-    Ok(if cases::negative(call) == Some(Negative::Silence) { reply.late(TOO_LATE) } else { reply })
+    Ok(found(order).into())
 }
 
 fn found(order: &OrderRecord) -> Doc {

@@ -174,6 +174,10 @@ async fn the_header_asks_for_what_goes_wrong() {
     let (_, took) = case(&raw, micropay, &pay("M00004", "1", "134500000000000004"), &key, name).await;
     let (_, asked) = case(&raw, orderquery, &ask("M00004"), &key, name).await;
     assert!(took > late && asked > late, "{took:?} {asked:?}");
+    // Whatever the answer would be, a repeated payment or a number that is unknown.
+    let (_, again) = case(&raw, micropay, &pay("M00004", "1", "134500000000000004"), &key, name).await;
+    let (_, unknown) = case(&raw, orderquery, &ask("M09999"), &key, name).await;
+    assert!(again > late && unknown > late, "{again:?} {unknown:?}");
 }
 
 /// SDKs differ in where the first sandbox serves refunds and reversals.

@@ -140,6 +140,9 @@ async fn hands_out_the_official_sandboxes_key() {
         let (_, text) = raw.post(path, good.replace("n0nce", "n1nce")).await;
         let doc = wire::read_xml(text.as_bytes()).unwrap();
         assert_eq!((doc.get("return_code"), doc.has("err_code")), (Some("FAIL"), false), "{text}");
+        assert_eq!(doc.get("return_msg"), Some("获取沙箱密钥失败，确认交易密钥是否正确"));
+        let (_, text) = raw.post(path, good.replace(&raw.entity.mch_id, "1999999999")).await;
+        assert_eq!(wire::read_xml(text.as_bytes()).unwrap().get("return_msg"), Some("商户号非法"));
     }
     assert_eq!(keys[0], keys[1]);
     assert!(keys[0].len() == 32 && keys[0].bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()));

@@ -12,7 +12,7 @@ use crate::sandbox::certificates::Peer;
 use crate::sandbox::desk::Desk;
 use crate::sandbox::log::Cause;
 use crate::sandbox::refusal::Refusal;
-use crate::sandbox::routes::Route;
+use crate::sandbox::routes::{Family, Route};
 use crate::wire::{self, Contract, Digest, Doc, Kind};
 
 /// Lets a message pass or refuses it.
@@ -38,7 +38,10 @@ pub(super) fn check(desk: &Desk, route: &'static Route, incoming: &Incoming<'_>)
     let digest = named_digest(&doc);
     if !holds(&doc, &received, &entity.key, digest) {
         let note = wrong_signature(contract, &doc, &received, &mch_id, &entity.key, digest);
-        let refusal = Refusal::of(contract, route.sign_error).echoing(contract, &doc);
+        let refusal = match route.family {
+            Family::SignKey => Refusal::communication("获取沙箱密钥失败，确认交易密钥是否正确"),
+            _ => Refusal::of(contract, route.sign_error).echoing(contract, &doc),
+        };
         return Err(refusal.note(note).because(Cause::Signature));
     }
     let key = entity.key.clone();
@@ -151,7 +154,11 @@ fn merchant(desk: &Desk, route: &Route, doc: &Doc) -> Result<(String, String), R
     let mch_id = doc.get(contract.mch_field).unwrap_or_default();
     let Some(entity) = desk.entity(mch_id) else {
         let note = format!("the sandbox has no merchant {mch_id}");
-        return Err(refuse("找不到对应的商户号", note).of_field(contract.mch_field));
+        let refusal = match route.family {
+            Family::SignKey => Refusal::communication("商户号非法").note(note),
+            _ => refuse("找不到对应的商户号", note),
+        };
+        return Err(refusal.of_field(contract.mch_field));
     };
     let app_id = contract.app_field.and_then(|field| doc.get(field)).unwrap_or(&entity.app_id);
     if app_id != entity.app_id {
