@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-use super::behaviour::User;
 use super::answers::Answers;
+use super::behaviour::User;
 use super::books::{Account, Books, Posting, Reason, Statement};
 use super::clock::SandboxClock;
 use super::fault::Faults;

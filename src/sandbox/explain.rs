@@ -207,7 +207,7 @@ impl Sandbox {
         match refusals::cause(record)? {
             refusals::Why::Signature => signature_of(record, keys).or_else(|| refusals::other(record)),
             refusals::Why::Certificate => {
-                let expected = record.mch_id.as_deref().and_then(|mch_id| self.certificate_of(mch_id));
+                let expected = record.mch_id.as_deref().and_then(|mch_id| self.expected_certificate(mch_id));
                 Some(refusals::certificate(record, expected))
             }
             refusals::Why::Parameter(field) => Some(refusals::parameter(record, &field)),
@@ -219,7 +219,7 @@ impl Sandbox {
         }
     }
 
-    fn certificate_of(&self, mch_id: &str) -> Option<CertificateFacts> {
+    fn expected_certificate(&self, mch_id: &str) -> Option<CertificateFacts> {
         let entity = self.merchants().into_iter().find(|entity| entity.mch_id == mch_id)?;
         let merchant = Merchant::read(&entity, SystemClock.now()).ok()?;
         let identity = merchant.identity?;

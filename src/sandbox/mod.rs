@@ -37,8 +37,8 @@
 //! ```
 
 mod accounts;
-mod behaviour;
 mod answers;
+mod behaviour;
 mod bills;
 mod books;
 mod builder;
@@ -56,8 +56,8 @@ mod engine;
 mod entities;
 mod explain;
 mod fault;
-mod forecast;
 mod flip;
+mod forecast;
 mod gate;
 mod log;
 mod notices;
@@ -105,8 +105,8 @@ use once_cell::sync::OnceCell;
 use tokio::sync::Notify;
 
 pub use accounts::AccountKind;
-pub use behaviour::{Opens, User};
 pub use answers::{Answers, Cdata};
+pub use behaviour::{Opens, User};
 pub use books::{Account, AccountBalance, Posting, Reason, Statement};
 pub use builder::Builder;
 pub use desk::Settings;
