@@ -67,8 +67,13 @@ export function list(node, items, key, render, patch) {
     if (!row) {
       row = { element: render(item), text };
     } else if (row.text !== text) {
-      if (patch) patch(row.element, item);
-      else row.element = exchange(row.element, render(item));
+      if (patch) {
+        patch(row.element, item);
+      } else {
+        const fresh = exchange(row.element, render(item));
+        if (place === row.element) place = fresh;
+        row.element = fresh;
+      }
       row.text = text;
     }
     after.set(id, row);
