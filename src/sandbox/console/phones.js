@@ -67,7 +67,7 @@ export default {
     async function look() {
       let found;
       try {
-        found = await page(`/users${query({ offset: 0, limit, search, newest: true })}`);
+        found = await page(`/users${query({ offset: 0, limit, search })}`);
       } catch (error) {
         if (!ended) ctx.fail(error);
         return;

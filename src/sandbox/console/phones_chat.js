@@ -14,22 +14,18 @@ export function keyOf(message) {
   return `payment:${message.order.mch_id}/${message.order.out_trade_no}`;
 }
 
-/** What a real phone does not know of: the packet is not on its way. */
-export const isStuck = (message) => message.kind === "packet" && (message.packet.status === "SENDING" || message.packet.status === "FAILED");
-
 /** What stands on the bubble of a packet that is not to be opened any more; "" if it is. */
-export function ending(message, now) {
-  const { packet, mine, expires } = message;
+export function ending(message, data) {
+  const { packet, mine } = message;
   if (mine) return t("Opened", "已领取");
   if (packet.status === "RECEIVED") return t("All gone", "已被领完");
-  if (packet.status === "REFUND" || packet.status === "RFUND_ING") {
-    return (packet.refund_time ?? now) < expires ? t("Refused, returned", "已拒收，已退回") : t("Expired", "已过期");
-  }
+  if (packet.status === "REFUND" || packet.status === "RFUND_ING") return t("Expired", "已过期");
+  if (data.behaviour?.opens?.kind === "refuses") return t("Refused", "已拒收");
   return "";
 }
 
-function packetBubble(message, phone, now) {
-  const done = ending(message, now);
+function packetBubble(message, phone) {
+  const done = ending(message, phone.data);
   const { packet } = message;
   return h(
     "button",
@@ -81,8 +77,8 @@ function refundNotice(message, phone) {
   );
 }
 
-function bubble(message, phone, now) {
-  if (message.kind === "packet") return packetBubble(message, phone, now);
+function bubble(message, phone) {
+  if (message.kind === "packet") return packetBubble(message, phone);
   return message.kind === "refund" ? refundNotice(message, phone) : paymentNotice(message, phone);
 }
 
@@ -110,7 +106,7 @@ export function chat(phone) {
   function update(data) {
     const name = data.merchant?.name ?? data.app_id;
     title.textContent = name;
-    const shown = data.chat.filter((message) => !isStuck(message)).reverse();
+    const shown = data.chat.toReversed();
     nothing.hidden = shown.length > 0;
     earlier.hidden = data.chat.length < phone.limit;
     const first = seen === null;
@@ -122,7 +118,7 @@ export function chat(phone) {
       const when = message.at - last > PAUSE ? stamp(message.at, data.now) : null;
       last = message.at;
       seen.add(key);
-      return { key, when, message, done: message.kind === "packet" ? ending(message, data.now) : "" };
+      return { key, when, message, done: message.kind === "packet" ? ending(message, data) : "" };
     });
     const low = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 40;
     const newest = items.at(-1)?.key;
@@ -134,7 +130,7 @@ export function chat(phone) {
         const fresh = !first && !before.has(item.key) && item.message.at > data.now - 60_000;
         const own = item.message.kind === "packet";
         const sender = own ? (item.message.official_account ?? name) : t("WeChat Pay", "微信支付");
-        return h("div", { class: `ph-message ${fresh ? "ph-new" : ""}` }, item.when ? h("p", { class: "ph-when" }, item.when) : null, h("div", { class: own ? "ph-said" : "ph-told" }, own ? avatar(sender, null) : null, bubble(item.message, phone, data.now)));
+        return h("div", { class: `ph-message ${fresh ? "ph-new" : ""}` }, item.when ? h("p", { class: "ph-when" }, item.when) : null, h("div", { class: own ? "ph-said" : "ph-told" }, own ? avatar(sender, null) : null, bubble(item.message, phone)));
       },
     );
     replace(pending, waiting(data));

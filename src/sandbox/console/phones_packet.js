@@ -17,7 +17,7 @@ export const openShare = (packet, openid) => post(`/packets${path(packet.mch_id,
 /** The card above the chat. */
 export function card(phone, message) {
   const { packet } = message;
-  const over = ending(message, phone.data.now);
+  const over = ending(message, phone.data);
   const gone = over !== "" && packet.status === "RECEIVED";
   const words = over === "" ? packet.wishing : gone ? t("Better luck next time! No packets are left.", "手慢了，红包派完了") : t("This red packet was not opened in time and went back.", "该红包已超过24小时。如已领取，可在“零钱”中查看");
   const coin = h("button", { class: "ph-coin", "aria-label": t("Open", "开"), dataset: { test: "coin" }, on: { click: turn } }, h("span", { class: "ph-coin-face" }, "開"));
@@ -64,7 +64,7 @@ export function packetPage(phone, key) {
     const message = data.chat.find((message) => keyOf(message) === key);
     if (!message) return phone.back();
     const { packet, mine } = message;
-    const over = ending(message, data.now);
+    const over = ending(message, data);
     replace(
       head,
       h("p", { class: "ph-detail-from" }, avatar(packet.send_name, null, "ph-avatar-tiny"), h("span", {}, t(`Red Packet from ${packet.send_name}`, `${packet.send_name}发出的红包`)), packet.group ? h("span", { class: "ph-luck", title: t("Split at random", "金额随机") }, t("L", "拼")) : null),
@@ -95,7 +95,7 @@ export function packetPage(phone, key) {
 
   /** Friends who may open a share: users of the same appid, or a new one. */
   async function offer(packet) {
-    const users = await get(`/users${query({ limit: 20, newest: true })}`).catch(() => []);
+    const users = await get(`/users${query({ limit: 20 })}`).catch(() => []);
     others = users.filter((user) => user.app_id === packet.app_id && user.openid !== phone.openid && !packet.claims.some((claim) => claim.openid === user.openid)).slice(0, 4);
     const give = (openid) => async () => {
       try {

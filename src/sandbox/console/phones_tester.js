@@ -5,7 +5,7 @@ import { path, post, put } from "./api.js";
 import { h, replace } from "./dom.js";
 import { duration, t, yuan } from "./words.js";
 import { icon, userAvatar } from "./phones_draw.js";
-import { ending, isStuck, keyOf } from "./phones_chat.js";
+import { keyOf } from "./phones_chat.js";
 
 const HOUR = 3600;
 const WAITING = 6;
@@ -91,7 +91,7 @@ export function tester(phone, hooks) {
     set(anonymous.input, "checked", real_name === false);
     replace(
       notes,
-      data.chat.filter(isStuck).slice(0, WAITING).map(({ packet }) =>
+      (data.stuck ?? []).slice(0, WAITING).map((packet) =>
         h("p", { class: `ph-note ${packet.status === "FAILED" ? "ph-note-bad" : ""}`, dataset: { test: "stuck" } }, packet.status === "FAILED" ? t(`Packet ${packet.mch_billno} failed: `, `红包 ${packet.mch_billno} 发放失败：`) : t(`Packet ${packet.mch_billno} is stuck in SENDING: `, `红包 ${packet.mch_billno} 卡在 SENDING：`), packet.reason ?? t("no reason given", "未说明原因"), packet.status === "SENDING" ? h("span", { class: "ph-note-more" }, t("A real phone shows nothing of it.", "真实手机上看不到它。")) : null),
       ),
     );
@@ -101,9 +101,9 @@ export function tester(phone, hooks) {
   /** What can be let expire: unopened packets and unpaid orders. */
   function wait(data) {
     const now = ctx.now();
-    const packets = data.chat.filter((message) => message.kind === "packet" && !isStuck(message) && message.packet.status === "SENT");
+    const packets = data.chat.filter((message) => message.kind === "packet" && message.packet.status === "SENT");
     const rows = [
-      ...packets.map((message) => ({ key: keyOf(message), what: t("packet", "红包"), number: message.packet.mch_billno, sum: message.packet.total_amount, until: message.expires, shown: ending(message, now), expire: `/packets${path(message.packet.mch_id, message.packet.mch_billno)}/expire` })),
+      ...packets.map((message) => ({ key: keyOf(message), what: t("packet", "红包"), number: message.packet.mch_billno, sum: message.packet.total_amount, until: message.expires, expire: `/packets${path(message.packet.mch_id, message.packet.mch_billno)}/expire` })),
       ...data.sheets.map((order) => ({ key: `${order.mch_id}/${order.out_trade_no}`, what: t("order", "订单"), number: order.out_trade_no, sum: order.total_fee, until: Math.min(order.time_expire ?? Infinity, order.prepay_until), expire: `/orders${path(order.mch_id, order.out_trade_no)}/expire` })),
     ].slice(0, WAITING);
     const text = JSON.stringify(rows.map((row) => [row.key, Math.floor((row.until - now) / 60_000)]));

@@ -24,11 +24,12 @@ export function walletPage(phone) {
   const node = h("div", { class: "ph-page ph-white" }, bar(t("Balance", "零钱"), () => phone.back()), h("div", { class: "ph-scroll" }, h("div", { class: "ph-wallet-head" }, h("span", { class: "ph-wallet-coin", "aria-hidden": "true" }, "¥"), h("p", {}, t("My balance", "我的零钱")), amount), h("h3", { class: "ph-moves-title" }, t("Movements", "零钱明细")), nothing, rows, more));
   let limit = 30;
   let now = 0;
+  let balance = null;
 
   async function load() {
     let found;
     try {
-      found = await page(`/postings${query({ account: `user ${phone.openid}`, newest: true, limit })}`);
+      found = await page(`/postings${query({ account: phone.openid, newest: true, limit })}`);
     } catch (error) {
       return phone.ctx.fail(error);
     }
@@ -48,9 +49,12 @@ export function walletPage(phone) {
   }
 
   function update(data) {
+    const before = balance;
     now = data.now;
+    balance = `${data.balance} ${data.chat.length} ${data.chat[0]?.at}`;
     amount.textContent = `¥${yuan(data.balance)}`;
-    load();
+    // A payment leaves the balance as it was.
+    if (balance !== before) load();
   }
   return { node, update };
 }
