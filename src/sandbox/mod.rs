@@ -38,6 +38,7 @@
 
 mod accounts;
 mod answers;
+mod assert;
 mod behaviour;
 mod bills;
 mod books;

@@ -28,6 +28,7 @@ mod front_end;
 mod gate;
 mod house;
 mod https;
+mod in_process;
 mod logs;
 mod merchants;
 mod notices;
