@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use super::Sandbox;
 use super::books::{Account, Posting, Reason};
+use super::packets::PacketRecord;
 use crate::money::Fen;
 use crate::query::RedPacketStatus;
 
@@ -65,16 +66,16 @@ impl Sandbox {
     /// If there is none, or if it is in another state.
     #[track_caller]
     pub fn assert_packet(&self, mch_id: &str, mch_billno: &str, status: &RedPacketStatus) {
-        let record = self.packet(mch_id, mch_billno);
-        let Some(record) = record.filter(|record| record.status != *status) else {
-            let there = self.packet(mch_id, mch_billno).is_some();
-            assert!(there, "merchant {mch_id} has no packet {mch_billno}{}", self.evidence(&[]));
-            return;
-        };
-        let why = record.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-        let (found, now) = (record.status, self.now());
-        let evidence = self.evidence(&self.movements_of(mch_id, mch_billno));
-        assert!(found == *status, "packet {mch_billno} is {found}{why} at {now}, not {status}{evidence}");
+        let found = self.packet(mch_id, mch_billno);
+        assert!(found.is_some(), "merchant {mch_id} has no packet {mch_billno}{}", self.evidence(&[]));
+        let Some(PacketRecord { status: found, reason, .. }) = found else { return };
+        assert!(
+            found == *status,
+            "packet {mch_billno} is {found}{} at {}, not {status}{}",
+            reason.map(|reason| format!(" ({reason})")).unwrap_or_default(),
+            self.now(),
+            self.evidence(&self.movements_of(mch_id, mch_billno))
+        );
     }
 
     /// The money of a packet has left the merchant exactly once, and users got no

@@ -72,16 +72,16 @@ pub struct Claim {
     pub at: Timestamp,
 }
 
-/// What time brings, and to what: the key of a packet, refund or order.
-pub(super) enum Event {
-    /// Its 24 hours or three days are over, or its money is back.
-    Packet(String),
-    /// Its receiver opens it.
-    Opening(String),
-    /// It ends.
-    Refund(String),
-    /// The password was not entered in time.
-    Password(String),
+/// Where time brings something next.
+pub(super) enum Queue {
+    /// A packet's 24 hours or three days are over, or its money is back.
+    Packets,
+    /// A packet's receiver opens it.
+    Openings,
+    /// A refund ends.
+    Refunds,
+    /// A password was not entered in time.
+    Passwords,
 }
 
 /// How long the way back takes; the documented sample shows two minutes.
@@ -174,44 +174,35 @@ impl Desk {
         }
     }
 
-    /// What time brings next, and when.
-    pub(super) fn next_event(&self) -> Option<(Timestamp, Event)> {
+    /// When time brings something next, and where.
+    pub(super) fn next_event(&self) -> Option<(Timestamp, Queue)> {
         // At the same moment the first of these wins: who opens a packet when its
         // time is over is too late.
-        let first = [
-            self.due.first().map(|(at, key)| (at, Event::Packet as fn(String) -> Event, key)),
-            self.openings.first().map(|(at, key)| (at, Event::Opening as fn(String) -> Event, key)),
-            self.trades.due.first().map(|(at, key)| (at, Event::Refund as fn(String) -> Event, key)),
-            self.waiting.first().map(|(at, key)| (at, Event::Password as fn(String) -> Event, key)),
+        let queues = [
+            self.due.first().map(|(at, _)| (*at, Queue::Packets)),
+            self.openings.first().map(|(at, _)| (*at, Queue::Openings)),
+            self.trades.due.first().map(|(at, _)| (*at, Queue::Refunds)),
+            self.waiting.first().map(|(at, _)| (*at, Queue::Passwords)),
         ];
-        let (at, event, key) = first.into_iter().flatten().min_by_key(|(at, ..)| **at)?;
-        Some((*at, event(key.clone())))
+        queues.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// Lets happen what was to happen by now, in order, each at its moment.
     pub(crate) fn settle(&mut self) {
         let now = self.now();
-        while let Some((at, event)) = self.next_event().filter(|(at, _)| *at <= now) {
-            match event {
-                Event::Packet(key) => {
-                    self.due.remove(&(at, key.clone()));
-                    self.change_by_itself(&key, at);
-                }
-                Event::Opening(key) => {
-                    self.openings.remove(&(at, key.clone()));
-                    self.open_by_itself(&key, at);
-                }
-                Event::Refund(key) => {
-                    self.trades.due.remove(&(at, key.clone()));
-                    if let Some(record) = self.trades.refund(&key).cloned() {
-                        let end = record.ends_as.clone();
-                        self.end_refund(record, end, at);
-                    }
-                }
-                Event::Password(key) => {
-                    self.waiting.remove(&(at, key.clone()));
-                    self.give_up_password(&key, at);
-                }
+        while let Some((_, queue)) = self.next_event().filter(|(at, _)| *at <= now) {
+            let next = match queue {
+                Queue::Packets => self.due.pop_first(),
+                Queue::Openings => self.openings.pop_first(),
+                Queue::Refunds => self.trades.due.pop_first(),
+                Queue::Passwords => self.waiting.pop_first(),
+            };
+            let Some((at, key)) = next else { return };
+            match queue {
+                Queue::Packets => self.change_by_itself(&key, at),
+                Queue::Openings => self.open_by_itself(&key, at),
+                Queue::Refunds => self.end_by_itself(&key, at),
+                Queue::Passwords => self.give_up_password(&key, at),
             }
         }
     }

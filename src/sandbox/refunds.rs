@@ -112,6 +112,14 @@ impl Desk {
         Ok(())
     }
 
+    /// Ends a refund as it was to end.
+    pub(super) fn end_by_itself(&mut self, key: &str, at: Timestamp) {
+        if let Some(record) = self.trades.refund(key).cloned() {
+            let end = record.ends_as.clone();
+            self.end_refund(record, end, at);
+        }
+    }
+
     /// Ends a refund: the money arrives, comes back, or waits for a decision.
     pub(super) fn end_refund(&mut self, mut record: RefundRecord, end: RefundStatus, at: Timestamp) {
         let Some(mut order) = self.trades.order(&record.order_key()).cloned() else { return };
