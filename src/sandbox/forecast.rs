@@ -148,7 +148,7 @@ impl Desk {
                 add(*at, What::PasswordOver, key);
             }
         }
-        for (at, key) in self.phones.open_orders(self.now()).take(LOOKED_AT) {
+        for (at, key) in self.phones.ending(self.now(), until).take(LOOKED_AT) {
             if self.trades.order(key).is_some_and(|order| order.trade_state == TradeState::NotPay) {
                 add(*at, What::OrderExpires, key);
             }

@@ -38,6 +38,11 @@ pub(crate) struct Phones {
 
 const NONE: u32 = u32::MAX;
 
+/// Behind all that is due at a moment; no key begins with the last character of all.
+fn behind(moment: Timestamp) -> (Timestamp, String) {
+    (moment, char::MAX.to_string())
+}
+
 fn hash(openid: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     openid.hash(&mut hasher);
@@ -94,9 +99,9 @@ impl Phones {
         self.codes.insert(openid.to_owned(), code.to_owned());
     }
 
-    /// Orders that can be paid after `now`, by whom and until when.
-    pub(super) fn open_orders(&self, now: Timestamp) -> impl Iterator<Item = &(Timestamp, String)> {
-        self.open.values().flat_map(move |orders| orders.range((now, String::new())..))
+    /// Orders whose time to be paid ends after `now` and not after `until`.
+    pub(super) fn ending(&self, now: Timestamp, until: Timestamp) -> impl Iterator<Item = &(Timestamp, String)> {
+        self.open.values().flat_map(move |orders| orders.range(behind(now)..behind(until)))
     }
 }
 
@@ -250,7 +255,7 @@ impl Desk {
     fn open_orders_of(&self, who: &str, wanted: impl Fn(&OrderRecord) -> bool) -> Vec<OrderRecord> {
         let open = self.phones.open.get(who).into_iter();
         // Later than now: at the end of its time an order cannot be paid any more.
-        let keys = open.flat_map(|keys| keys.range((self.now(), "\u{10ffff}".to_owned())..).rev());
+        let keys = open.flat_map(|keys| keys.range(behind(self.now())..).rev());
         let orders = keys.filter_map(|(_, key)| self.trades.order(key)).filter(|order| wanted(order));
         orders.take(OPEN_ORDERS).cloned().collect()
     }
