@@ -8,7 +8,7 @@ use super::cases;
 use super::desk::Desk;
 use super::fault::Fault;
 use super::gate::{self, Incoming};
-use super::log::{Cause, LOGGED, RequestRecord, hex_unless_text};
+use super::log::{Cause, LOGGED, RequestRecord, hex_unless_text, shown_headers};
 use super::refusal::Refusal;
 use super::reply::{self, Reply};
 use super::routes::{self, Family, Found};
@@ -82,7 +82,7 @@ fn one(desk: &mut Desk, incoming: &Incoming<'_>) -> (Effect, Option<Duration>) {
         fault,
         micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         method: incoming.method.to_owned(),
-        headers: incoming.headers.clone(),
+        headers: shown_headers(&incoming.headers),
         certificate_facts: incoming.peer.facts(),
         cause: notes.cause,
         held_millis: delay.map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),

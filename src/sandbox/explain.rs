@@ -5,6 +5,7 @@
 //! and of what the sandbox knows; no key leaves it.
 
 mod bases;
+mod body;
 mod charset;
 mod curl;
 mod refusals;
@@ -165,8 +166,10 @@ pub struct Certificates {
 
 /// A key that the sandbox knows.
 struct KnownKey {
-    /// A merchant number, or what else it is.
+    /// How it is called: a merchant number, or what else it is.
     of: String,
+    /// The merchant, if it is one's.
+    mch_id: Option<String>,
     label: Words,
     secret: Secret,
 }
@@ -257,7 +260,9 @@ fn keys(desk: &Desk, record: &RequestRecord) -> Vec<KnownKey> {
     for entity in first.chain(others).take(MOST_KEYS) {
         let mut pair = [false, true].map(|official| {
             let label = if official { sandbox(&entity.mch_id) } else { plain(&entity.mch_id) };
-            KnownKey { of: entity.mch_id.clone(), label, secret: sign_key::valid_for(entity, official) }
+            let of = if official { format!("{} (getsignkey)", entity.mch_id) } else { entity.mch_id.clone() };
+            let secret = sign_key::valid_for(entity, official);
+            KnownKey { of, mch_id: Some(entity.mch_id.clone()), label, secret }
         });
         if official {
             pair.reverse();
@@ -266,7 +271,7 @@ fn keys(desk: &Desk, record: &RequestRecord) -> Vec<KnownKey> {
     }
     let mut public = |of: &str, label: Words, text: &str| {
         if !text.is_empty() {
-            keys.push(KnownKey { of: of.to_owned(), label, secret: Secret::new(text) });
+            keys.push(KnownKey { of: of.to_owned(), mch_id: None, label, secret: Secret::new(text) });
         }
     };
     public(
@@ -303,7 +308,7 @@ fn signature_of(record: &RequestRecord, mut keys: Vec<KnownKey>) -> Option<Expla
     let found = routes::find(&record.path)?;
     let received = wire::read_xml(record.request.as_bytes()).ok()?;
     let own = received.get(found.route.contract.mch_field)?;
-    if keys.first().is_none_or(|key| key.of != own) {
+    if keys.first().is_none_or(|key| key.mch_id.as_deref() != Some(own)) {
         return None;
     }
     let (signed, digest) = gate::signed(found, &received);
@@ -318,10 +323,11 @@ fn signature_of(record: &RequestRecord, mut keys: Vec<KnownKey>) -> Option<Expla
         key: &key,
         others: &keys,
     });
-    Some(signature_explanation(&received, &signed, digest, &key, verdict))
+    Some(signature_explanation(record, &received, &signed, digest, &key, verdict))
 }
 
 fn signature_explanation(
+    record: &RequestRecord,
     received: &Doc,
     signed: &Doc,
     digest: wire::Digest,
@@ -330,15 +336,10 @@ fn signature_explanation(
 ) -> Explanation {
     let is_known = verdict.mistake.name != "unknown";
     let headline = match is_known {
-        true => Words::new(
-            format!("the signature does not hold: {}", verdict.mistake.text.en),
-            format!("签名错误：{}", verdict.mistake.text.zh),
-        ),
-        false => Words::new(
-            "the signature does not hold, and no usual mistake explains it",
-            "签名错误，且常见错误都无法解释",
-        ),
+        true => ("the signature does not hold, and this is why", "签名错误，原因如下"),
+        false => ("the signature does not hold, and no usual mistake explains it", "签名错误，且常见错误都无法解释"),
     };
+    let headline = refusals::headline(record, headline.0, headline.1);
     let next_step = match is_known {
         true => Words::new(
             "correct this in the client, sign again and send the same number with the same fields",

@@ -26,8 +26,8 @@ pub(crate) struct Incoming<'a> {
     pub(crate) ip: IpAddr,
     /// The header `Wechatpay-Negative-Test`.
     pub(crate) negative_test: Option<&'a str>,
-    /// The headers for the log, without secrets.
-    pub(crate) headers: Vec<(String, String)>,
+    /// All headers, for the log, which masks what is secret.
+    pub(crate) headers: Vec<(&'a str, &'a [u8])>,
 }
 
 /// A message that passed.

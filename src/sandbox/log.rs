@@ -110,19 +110,19 @@ pub enum Cause {
 pub(super) const LOGGED: usize = 16 * 1024;
 
 /// The headers as the log keeps them.
-pub(super) fn shown_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<(String, String)> {
+pub(super) fn shown_headers(headers: &[(&str, &[u8])]) -> Vec<(String, String)> {
     const MOST: usize = 32;
     const LONGEST: usize = 256;
-    let shown = |(name, value): (&str, &[u8])| {
-        let secret = ["authorization", "cookie", "token", "secret", "key", "password"];
-        let value = if secret.iter().any(|word| name.contains(word)) {
+    const SECRET: [&str; 6] = ["authorization", "cookie", "token", "secret", "key", "password"];
+    let shown = |(name, value): &(&str, &[u8])| {
+        let value = if SECRET.iter().any(|word| name.contains(word)) {
             MASK.to_owned()
         } else {
             String::from_utf8_lossy(value.get(..LONGEST).unwrap_or(value)).into_owned()
         };
         (name.chars().take(LONGEST).collect(), value)
     };
-    headers.take(MOST).map(shown).collect()
+    headers.iter().take(MOST).map(shown).collect()
 }
 
 /// What stands in the place of a secret.

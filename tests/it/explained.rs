@@ -61,7 +61,8 @@ async fn a_wrong_signature_shows_both_strings_and_the_mistake() {
     assert_eq!(explanation["expected"]["digest"], "MD5");
     assert_eq!(explanation["expected"]["key_of"], raw.entity.mch_id);
     assert_eq!(explanation["expected"]["sign"], Value::Null);
-    assert!(text(explanation, "/headline").contains("sign_type"));
+    assert!(text(explanation, "/headline").starts_with("SIGN_ERROR: the signature does not hold"));
+    assert!(text(explanation, "/mistake/text/en").contains("sign_type was signed"));
     assert!(text(explanation, "/zh/headline").contains("签名错误"));
     assert!(!text(explanation, "/next_step/zh").is_empty() && !text(explanation, "/next_step/en").is_empty());
 
@@ -242,6 +243,22 @@ async fn limits_faults_and_paths_say_what_to_do() {
     assert!(text(&raw.last().await, "/explanation/next_step/en").contains(SEND));
     raw.post("/v3/transfer/batches", "{}").await;
     assert!(text(&raw.last().await, "/explanation/next_step/en").contains("API v3"));
+    raw.post("/sandboxnew/mmpaymkttransfers/sendredpack", "<xml/>").await;
+    assert!(text(&raw.last().await, "/explanation/headline").contains("do not serve"));
+    for (body, name) in [
+        (&b"{\"mch_id\": 1}"[..], "json_body"),
+        (b"mch_id=1&sign=2", "form_body"),
+        (b"", "empty_body"),
+        (b"<!DOCTYPE xml><xml></xml>", "doctype"),
+        (b"<xml><a>\xd6\xd0\xce\xc4</a></xml>", "charset"),
+    ] {
+        for path in [SEND, "/pay/orderquery"] {
+            raw.post(path, body).await;
+            let explanation = raw.last().await["explanation"].clone();
+            assert_eq!(explanation["mistake"]["name"], name, "{path}: {explanation}");
+        }
+    }
+    assert!(text(&raw.last().await, "/explanation/headline").contains("中文"));
     raw.post("/pay/orderquery", "hello").await;
     assert!(text(&raw.last().await, "/explanation/headline").contains("cannot be read"));
 

@@ -11,13 +11,7 @@ const GB2312: &str = include_str!("gb2312.txt");
 
 /// The text in GBK; `None` if it has a character that the table lacks.
 pub(super) fn gbk(text: &str) -> Option<Vec<u8>> {
-    let mut places = HashMap::new();
-    for (row, line) in (1..=9_u8).chain(16..=87).zip(GB2312.lines()) {
-        for (column, character) in (1..=94_u8).zip(line.chars()) {
-            places.insert(character, [0xA0 + row, 0xA0 + column]);
-        }
-    }
-    places.remove(&char::REPLACEMENT_CHARACTER);
+    let places: HashMap<char, [u8; 2]> = table().collect();
     let mut bytes = Vec::with_capacity(text.len());
     for character in text.chars() {
         match u8::try_from(character) {
@@ -26,6 +20,31 @@ pub(super) fn gbk(text: &str) -> Option<Vec<u8>> {
         }
     }
     Some(bytes)
+}
+
+/// The text of bytes in GBK; `None` if they are none, or plain ASCII.
+pub(super) fn from_gbk(bytes: &[u8]) -> Option<String> {
+    let characters: HashMap<[u8; 2], char> = table().map(|(character, code)| (code, character)).collect();
+    let (mut text, mut rest) = (String::with_capacity(bytes.len()), bytes);
+    while let [first, behind @ ..] = rest {
+        if first.is_ascii() {
+            text.push(char::from(*first));
+            rest = behind;
+        } else {
+            let [second, behind @ ..] = behind else { return None };
+            text.push(*characters.get(&[*first, *second])?);
+            rest = behind;
+        }
+    }
+    (!text.is_ascii()).then_some(text)
+}
+
+fn table() -> impl Iterator<Item = (char, [u8; 2])> {
+    let rows = (1..=9_u8).chain(16..=87).zip(GB2312.lines());
+    let codes = rows.flat_map(|(row, line)| {
+        (1..=94_u8).zip(line.chars()).map(move |(column, character)| (character, [0xA0 + row, 0xA0 + column]))
+    });
+    codes.filter(|(character, _)| *character != char::REPLACEMENT_CHARACTER)
 }
 
 /// The text in ISO 8859-1, with `?` for what it lacks, as Java and Python do.
@@ -57,6 +76,9 @@ mod tests {
         assert_eq!(gbk("啊　齄"), Some(vec![0xb0, 0xa1, 0xa1, 0xa1, 0xf7, 0xfe]));
         assert_eq!(gbk("中🎂"), None);
         assert_eq!(gbk("\u{fffd}"), None);
+        assert_eq!(from_gbk(&[b'a', 0xd6, 0xd0, 0xce, 0xc4]).as_deref(), Some("a中文"));
+        assert_eq!(from_gbk("中文".as_bytes()), None);
+        assert_eq!((from_gbk(b"plain"), from_gbk(&[0xd6])), (None, None));
     }
 
     #[test]

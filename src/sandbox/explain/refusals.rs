@@ -1,6 +1,6 @@
 //! Refusals other than for a signature: what the rule is, what was found.
 
-use super::{Certificates, Explanation, ExplanationKind, InChinese, Words};
+use super::{Certificates, Explanation, ExplanationKind, InChinese, Words, body};
 use crate::code::{self, Class, Entry};
 use crate::money::Fen;
 use crate::sandbox::fault::Fault;
@@ -34,14 +34,24 @@ pub(super) fn cause(record: &RequestRecord) -> Option<Why> {
             Some("CA_ERROR") => Why::Certificate,
             _ if record.answer.contains("SSL certificate") => Why::Certificate,
             _ if text(record).is_some_and(|text| text.contains("签名") && text.contains("错误")) => Why::Signature,
+            Some("PARAM_ERROR") | None if field_of_note(record).is_some() => {
+                Why::Parameter(field_of_note(record).unwrap_or_default())
+            }
             Some(_) => Why::Other,
             None if record.note.is_some() || record.status != Some(200) => Why::Other,
             // A gate that refuses without a word for the developer.
-            None if text(record).is_some() && return_code(record).as_deref() == Some("FAIL") => Why::Other,
+            None if return_code(record).as_deref() == Some("FAIL") => Why::Other,
             None => return None,
         },
     };
     Some(why)
+}
+
+/// The field that a note begins with, as in `time_expire: yyyyMMddHHmmss`.
+fn field_of_note(record: &RequestRecord) -> Option<String> {
+    let word = record.note.as_deref()?.split([':', ' ', ',']).next()?;
+    let is_field = contract(record)?.kind_of(word).is_some();
+    is_field.then(|| word.to_owned())
 }
 
 fn return_code(record: &RequestRecord) -> Option<String> {
@@ -77,14 +87,14 @@ impl Explanation {
         self
     }
 
-    fn with_found(mut self, found: Words) -> Self {
+    pub(super) fn with_found(mut self, found: Words) -> Self {
         (self.found, self.zh.found) = (Some(found.en), Some(found.zh));
         self
     }
 }
 
 /// The code, if there is one, and a sentence.
-fn headline(record: &RequestRecord, en: &str, zh: &str) -> Words {
+pub(super) fn headline(record: &RequestRecord, en: &str, zh: &str) -> Words {
     match &record.code {
         Some(code) => Words::new(format!("{code}: {en}"), format!("{code}：{zh}")),
         None => Words::new(en, zh),
@@ -339,6 +349,19 @@ pub(super) fn address(record: &RequestRecord) -> Explanation {
 pub(super) fn other(record: &RequestRecord) -> Option<Explanation> {
     if record.status == Some(404) {
         return Some(no_such_path(record));
+    }
+    if contract(record).is_none() {
+        let headline = Words::new(
+            format!("the official sandboxes do not serve {}", record.path),
+            format!("官方沙箱不提供 {}", record.path),
+        );
+        let next = Words::new("call the path without the sandbox's prefix", "去掉沙箱前缀后再调用");
+        return Some(explanation(ExplanationKind::Other, headline, next));
+    }
+    if record.code.as_deref().is_none_or(|code| code == "XML_ERROR")
+        && let Some(hint) = body::hint(record)
+    {
+        return Some(hint);
     }
     let official = text(record).unwrap_or_default();
     let entry = entry(record, &official);

@@ -11,8 +11,7 @@ use super::{KnownKey, Mistake, Words};
 use crate::sandbox::log::MASK;
 use crate::wire::{self, Contract, Digest, Doc, plain_digests};
 
-/// So many digests are made for one explanation: about a millisecond of work for
-/// a message of usual length.
+/// So many digests are made for one explanation.
 pub(super) const MOST: u32 = 900;
 
 /// What is known of a signature that does not hold.
