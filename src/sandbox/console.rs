@@ -14,6 +14,7 @@ pub(super) const FILES: &[(&str, &str, &str)] = &[
     ("/api.js", SCRIPT, include_str!("console/api.js")),
     ("/app.js", SCRIPT, include_str!("console/app.js")),
     ("/books.js", SCRIPT, include_str!("console/books.js")),
+    ("/difference.js", SCRIPT, include_str!("console/difference.js")),
     ("/dom.js", SCRIPT, include_str!("console/dom.js")),
     ("/folder.js", SCRIPT, include_str!("console/folder.js")),
     ("/merchants.js", SCRIPT, include_str!("console/merchants.js")),
@@ -38,6 +39,8 @@ pub(super) const FILES: &[(&str, &str, &str)] = &[
     ("/style.css", STYLE, include_str!("console/style.css")),
     ("/time.js", SCRIPT, include_str!("console/time.js")),
     ("/traffic.js", SCRIPT, include_str!("console/traffic.js")),
+    ("/traffic_notice.js", SCRIPT, include_str!("console/traffic_notice.js")),
+    ("/traffic_request.js", SCRIPT, include_str!("console/traffic_request.js")),
     ("/words.js", SCRIPT, include_str!("console/words.js")),
 ];
 
