@@ -120,16 +120,16 @@ export function account(value) {
 }
 
 const COMING = {
-  packet_expires: { en: "packets expire", zh: "红包过期" },
-  packet_back: { en: "packets come back to the merchant", zh: "红包退回商户" },
-  packet_opened: { en: "packets are opened by their users", zh: "用户领取红包" },
-  packet_closed: { en: "stuck packets are closed", zh: "滞留红包关闭" },
-  refund_ends: { en: "refunds arrive", zh: "退款到账" },
-  notice: { en: "notifications are posted", zh: "发送通知" },
-  password_over: { en: "passwords are no longer waited for", zh: "密码输入超时" },
-  order_expires: { en: "orders expire", zh: "订单过期" },
-  quota_turns: { en: "day limits begin again", zh: "日限额重新计算" },
-  certificate_expires: { en: "certificates expire", zh: "证书过期" },
+  packet_expires: { en: "packet expires", zh: "红包过期" },
+  packet_back: { en: "packet back with its merchant", zh: "红包退回商户" },
+  packet_opened: { en: "packet opened by its user", zh: "用户领取红包" },
+  packet_closed: { en: "stuck packet closed", zh: "滞留红包关闭" },
+  refund_ends: { en: "refund arrives", zh: "退款到账" },
+  notice: { en: "notification posted", zh: "发送通知" },
+  password_over: { en: "password wait over", zh: "密码输入超时" },
+  order_expires: { en: "order expires", zh: "订单过期" },
+  quota_turns: { en: "day limits begin anew", zh: "日限额重新计算" },
+  certificate_expires: { en: "certificate expires", zh: "证书过期" },
 };
 
 /** What the clock will trigger. */
