@@ -41,6 +41,8 @@ pub(super) const FILES: &[(&str, &str, &str)] = &[
     ("/start.js", SCRIPT, include_str!("console/start.js")),
     ("/style.css", STYLE, include_str!("console/style.css")),
     ("/time.js", SCRIPT, include_str!("console/time.js")),
+    ("/time_books.css", STYLE, include_str!("console/time_books.css")),
+    ("/traffic.css", STYLE, include_str!("console/traffic.css")),
     ("/traffic.js", SCRIPT, include_str!("console/traffic.js")),
     ("/traffic_notice.js", SCRIPT, include_str!("console/traffic_notice.js")),
     ("/traffic_request.js", SCRIPT, include_str!("console/traffic_request.js")),

@@ -119,8 +119,7 @@ export function faultForm(ctx) {
   const form = h(
     "form",
     { class: "ti-form", on: { submit: add } },
-    h("label", { class: "field" }, t("where", "接口"), select([["", t("every endpoint", "全部接口")], ...ENDPOINTS.map(([own, title]) => [own, `${shortPath(own)} · ${t(title)}`])], path, (value) => (path = value), { "data-test": "fault-path", class: "select ti-kind" })),
-    h("label", { class: "field" }, t("what", "故障"), h("span", { class: "row" }, what.select, what.extra)),
+    h("div", { class: "ti-pair" }, h("label", { class: "field" }, t("where", "接口"), select([["", t("every endpoint", "全部接口")], ...ENDPOINTS.map(([own, title]) => [own, `${shortPath(own)} · ${t(title)}`])], path, (value) => (path = value), { "data-test": "fault-path", class: "select ti-kind" })), h("div", { class: "field" }, t("what", "故障"), h("span", { class: "row" }, what.select, what.extra))),
     what.effect,
     h("div", { class: "field" }, t("when", "何时"), h("span", { class: "row" }, segments(t("When", "何时"), [["next", t("the next", "接下来")], ["rate", t("at random", "随机")]], when, (value) => ((when = value), drawWhen()), "fault-when"), detail)),
     h("p", { class: "muted ti-effect" }, t("The same seed and the same calls fail in the same places.", "相同的种子和相同的调用，会在相同的位置失败。")),

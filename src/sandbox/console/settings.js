@@ -20,6 +20,7 @@ const GROUPS = [
       ["user_day_count", "count", { en: "packets for one user", zh: "单用户日红包数" }, { en: "In a Beijing day.", zh: "按北京时间自然日计。" }, { en: "a day", zh: "个/日" }],
       ["user_day_amount", "fen", { en: "money for one user", zh: "单用户日金额" }, { en: "In a Beijing day.", zh: "按北京时间自然日计。" }, { en: "yuan a day", zh: "元/日" }],
       ["merchant_day_amount", "fen", { en: "money of the merchant", zh: "商户日发放额度" }, { en: "All packets of a Beijing day.", zh: "北京时间自然日内的全部红包。" }, { en: "yuan a day", zh: "元/日" }],
+      ["operating_account", "switch", { en: "operating account", zh: "运营账户" }, { en: "On: packets are paid from it and from nothing else.", zh: "开启后红包只从运营账户支出。" }],
       ["not_found_as_system_error", "switch", { en: "unknown numbers as SYSTEMERROR", zh: "查无此单返回 SYSTEMERROR" }, { en: "As gethbinfo once answered, instead of NOT_FOUND.", zh: "gethbinfo 的旧行为，现为 NOT_FOUND。" }],
       ["sub_merchants", "lines", { en: "sub-merchants", zh: "子商户号" }, { en: "One number a line: whom this provider may act for.", zh: "每行一个：服务商可代其发起调用。" }],
     ],

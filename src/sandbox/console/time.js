@@ -18,11 +18,11 @@ const SHOWN = 60;
 /** Seconds to the next Beijing midnight. */
 const toMidnight = (now) => DAY - Math.floor(((now + BEIJING) % (DAY * 1000)) / 1000);
 
-/** What a forecast says, in few words: `3 packets expire, 1 …`. */
+/** What a forecast says, in few words: `packet expires ×3`. */
 function summary(forecast) {
   const counts = new Map();
   for (const { what, count } of forecast.steps) counts.set(what, (counts.get(what) ?? 0) + count);
-  return [...counts].map(([what, count]) => t(`${count} × ${coming(what)}`, `${coming(what)} ×${count}`));
+  return [...counts].map(([what, count]) => `${coming(what)}${count > 1 && what !== "quota_turns" ? ` ×${count}` : ""}`);
 }
 
 export default {
@@ -43,7 +43,7 @@ export default {
     for (const jump of jumps) {
       jump.text = h("ul", { class: "ti-summary", dataset: { test: `forecast-${jump.id}` } });
       jump.until = h("span", { class: "muted mono ti-until" });
-      jump.go = h("button", { class: "btn btn-primary", type: "button", on: { click: () => go(jump) }, dataset: { test: `advance-${jump.id}` } }, jump.id === "own" ? t("Advance", "快进") : jump.title);
+      jump.go = h("button", { class: "btn ti-go", type: "button", on: { click: () => go(jump) }, dataset: { test: `advance-${jump.id}` } }, jump.id === "own" ? t("Advance", "快进") : jump.title);
       const head = jump.id === "own" ? h("div", { class: "row" }, number, unit, jump.go) : h("div", { class: "row" }, jump.go, jump.until);
       jump.tile = h("div", { class: "ti-jump", on: { mouseenter: () => choose(jump.id), focusin: () => choose(jump.id), click: () => choose(jump.id) } }, head, jump.id === "own" ? jump.until : null, jump.text);
     }
@@ -121,7 +121,7 @@ export default {
         steps,
         forecast.steps.slice(0, SHOWN).map((step, place) => ({ ...step, place })),
         (step) => `${step.place}`,
-        (step) => h("li", { class: "ti-step" }, h("span", { class: "mono muted" }, beijing(step.at).startsWith(today) ? time(step.at) : beijing(step.at).slice(5)), h("span", {}, coming(step.what), step.count > 1 ? h("b", {}, ` ×${step.count}`) : null), h("span", { class: "mono muted ti-key", title: step.key }, step.key)),
+        (step) => h("li", { class: "ti-step" }, h("span", { class: "mono muted" }, beijing(step.at).startsWith(today) ? time(step.at) : beijing(step.at).slice(5)), h("span", {}, coming(step.what)), h("span", { class: "mono muted ti-key", title: step.key }, step.key, step.count > 1 ? t(` and ${step.count - 1} more`, ` 等 ${step.count} 项`) : "")),
       );
       const more = Number(forecast.more) || 0;
       const hidden = Math.max(0, forecast.steps.length - SHOWN);

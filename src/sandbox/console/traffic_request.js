@@ -30,19 +30,23 @@ export function requestView(request, ctx, tab, chosen) {
   ];
 }
 
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const words = (explanation, name) => (lang() === "zh" && explanation.zh?.[name]) || explanation[name];
 
 /** Why it was refused, and what to do. */
 function explained(explanation) {
+  const { mistake } = explanation;
+  // The headline of a known mistake says the mistake again.
+  const headline = mistake && mistake.name !== "unknown" ? t("The signature does not hold", "签名错误") : capital(words(explanation, "headline"));
   return h(
     "section",
     { class: "tr-box tr-why", dataset: { test: "explanation", kind: explanation.kind } },
-    h("h3", { class: "tr-headline", dataset: { test: "headline" } }, words(explanation, "headline")),
-    explanation.mistake ? h("p", { class: "tr-mistake", dataset: { test: "mistake", name: explanation.mistake.name } }, t(explanation.mistake.text)) : null,
+    h("h3", { class: "tr-headline", dataset: { test: "headline" } }, headline),
+    mistake ? h("p", { class: "tr-mistake", dataset: { test: "mistake", name: mistake.name } }, capital(t(mistake.text))) : null,
     explanation.field || explanation.rule ? rule(explanation) : null,
     explanation.certificates ? certificates(explanation.certificates) : null,
     explanation.kind === "signature" && explanation.expected ? signature(explanation) : null,
-    explanation.next_step ? h("p", { class: "tr-next", dataset: { test: "next-step" } }, h("b", {}, t("What to do: ", "怎么办：")), t(explanation.next_step)) : null,
+    explanation.next_step ? h("p", { class: "tr-next", dataset: { test: "next-step" } }, h("b", {}, t("What to do: ", "怎么办：")), capital(t(explanation.next_step))) : null,
   );
 }
 
@@ -54,9 +58,12 @@ function rule(explanation) {
 /** What was signed on both sides; one field a line, though the string has no line breaks. */
 function signature({ expected, received }) {
   const mine = received?.string_to_sign ?? null;
-  const [here, there] = mine === null ? [[[expected.string_to_sign, true]], null] : difference(expected.string_to_sign, mine);
-  const same = mine === expected.string_to_sign;
-  const key = (of) => (of ? h("span", { class: `tag ${received?.key_of && received.key_of !== expected.key_of ? "bad" : ""}` }, t(`key of ${of}`, `密钥属于 ${of}`)) : null);
+  const otherKey = mine !== null && received.key_of !== null && received.key_of !== expected.key_of;
+  // Keys are masked, so that two of them look alike: their owners tell them apart.
+  const owned = (text, of) => (otherKey ? `${text} (${of})` : text);
+  const [here, there] = mine === null ? [[[expected.string_to_sign, true]], null] : difference(owned(expected.string_to_sign, expected.key_of), owned(mine, received.key_of));
+  const same = mine === expected.string_to_sign && !otherKey;
+  const key = (of) => (of ? h("span", { class: `tag ${otherKey ? "bad" : ""}` }, t(`key of ${of}`, `密钥属于 ${of}`)) : null);
   return h(
     "div",
     { class: "tr-sides" },
@@ -68,7 +75,7 @@ function signature({ expected, received }) {
       mine === null
         ? h("p", { class: "muted", dataset: { test: "received-unknown" } }, t(`Not found: none of ${received?.tried ?? "the"} likely strings leads to the signature that came.`, `未找到：尝试了 ${received?.tried ?? "若干"} 种常见错误，都得不到收到的签名。`))
         : h("pre", { class: "mono tr-string", tabindex: "0", dataset: { test: "received-string" } }, broken(there, "tr-extra")),
-      same ? h("p", { class: "muted" }, t("The strings are the same; what differs is the key or the digest.", "两个字符串相同；不同的是密钥或摘要算法。")) : null,
+      same ? h("p", { class: "muted" }, t("The strings are the same; what differs is the digest or how it was written.", "两个字符串相同；不同的是摘要算法或写法。")) : null,
       received?.sign ? h("p", { class: "muted tr-sign" }, t("sign that came: ", "收到的 sign："), h("span", { class: "mono" }, received.sign)) : null,
     ),
   );
