@@ -6,6 +6,7 @@ use super::desk::Desk;
 use super::{FIRST_BALANCE, FIRST_MERCHANTS, Sandbox};
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::money::Fen;
 
 /// A sandbox with something other than the defaults.
 #[derive(Default)]
@@ -13,6 +14,7 @@ use crate::error::Result;
 pub struct Builder {
     frozen: Option<Timestamp>,
     seed: Option<u64>,
+    balance: Option<Fen>,
 }
 
 impl Builder {
@@ -33,7 +35,14 @@ impl Builder {
         self
     }
 
-    /// Starts it, in memory, with two merchant entities of 10,000.00 yuan each.
+    /// What each merchant entity has at the start, 10,000.00 yuan unless it is
+    /// said; nothing if it is not above zero.
+    pub fn balance(mut self, balance: Fen) -> Self {
+        self.balance = Some(balance);
+        self
+    }
+
+    /// Starts it, in memory, with two merchant entities.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Sandbox`]: no random numbers from the system.
@@ -45,7 +54,10 @@ impl Builder {
         for (mch_id, app_id, name) in FIRST_MERCHANTS {
             let issued = sandbox.0.authority.issue_merchant(mch_id, name, KeyKind::EllipticCurve, clock)?;
             sandbox.enrol_issued(mch_id, app_id, name, issued)?;
-            sandbox.top_up(mch_id, FIRST_BALANCE)?;
+            let balance = self.balance.unwrap_or(FIRST_BALANCE);
+            if balance > Fen::ZERO {
+                sandbox.top_up(mch_id, balance)?;
+            }
         }
         Ok(sandbox)
     }

@@ -184,7 +184,7 @@ impl Sandbox {
         Ok(Secret::new(key))
     }
 
-    fn remember(&self, mch_id: &str, made: Made) {
+    pub(super) fn remember(&self, mch_id: &str, made: Made) {
         self.0.made.lock().unwrap_or_else(PoisonError::into_inner).insert(mch_id.to_owned(), made);
     }
 

@@ -88,6 +88,7 @@ mod redpack_group;
 mod redpack_packet;
 mod refunds;
 mod refusal;
+mod renewal;
 mod reply;
 mod routes;
 mod scanning;
