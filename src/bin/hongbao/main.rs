@@ -23,6 +23,8 @@ mod payouts_run;
 mod redpack;
 mod refund;
 mod sandbox;
+mod sandbox_run;
+mod scenario;
 mod terminal;
 
 use std::process::ExitCode;
@@ -48,7 +50,7 @@ struct Args {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  refused, not sent, not genuine or not whole: this call moved no money
+  1  refused, not sent, not genuine or not whole: this call moved no money; or a scenario that differs
   2  wrong use or configuration: nothing was sent
   3  outcome unknown: query, or repeat the same command; never with a new number";
 
@@ -79,7 +81,7 @@ impl Verb {
     fn json(&self) -> bool {
         match self {
             Self::Demo(args) => args.json,
-            Self::Sandbox(args) => args.json,
+            Self::Sandbox(args) => args.json(),
             Self::Redpack(verb) => verb.json(),
             Self::Payouts(verb) => verb.json(),
             Self::Order(verb) => verb.json(),
@@ -93,7 +95,7 @@ impl Verb {
     fn usual_log(&self) -> &'static str {
         match self {
             Self::Demo(_) => "off",
-            Self::Sandbox(_) => "warn",
+            Self::Sandbox(args) => args.usual_log(),
             Self::Redpack(_) | Self::Order(_) | Self::Notify(_) => "warn,hongbao::client=off",
             // Each attempt is in the journal; what matters to people is told by the dispatcher.
             Self::Payouts(_) => "warn,hongbao::client=off",

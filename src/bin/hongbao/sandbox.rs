@@ -1,4 +1,4 @@
-//! `hongbao sandbox`: a WeChat Pay on this machine.
+//! `hongbao sandbox`: a WeChat Pay on this machine, and what can be done with it.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,44 +8,124 @@ use hongbao::sandbox::{Sandbox, Served};
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::terminal::{NUMBER, QUIET, TITLE, Terminal};
+use crate::sandbox_run;
+use crate::terminal::{NUMBER, Terminal};
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, after_long_help = TO_TRY_IT)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    /// Run scenarios (场景) in a sandbox of their own, and tell what differs
+    ///
+    /// A scenario is a TOML file that sets up merchants, users and faults, makes calls, lets time pass
+    /// and states what must come of it; docs/SCENARIOS.md describes it. Each runs in a fresh sandbox in
+    /// this process, on a clock that stands still until the file advances it, so it takes milliseconds
+    /// and comes out the same each time.
+    ///
+    /// Exits with 0 if all expectations held, with 1 if something differed, with 2 if a file is wrong.
+    Run(sandbox_run::Args),
+}
+
+/// What `hongbao sandbox` does without a further word.
+#[derive(clap::Args)]
+struct Serve {
     /// Where its state lives: CA, certificates, keys, packets, money. The first start fills it
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", default_value = USUAL_DIR)]
     dir: PathBuf,
 
     /// Where the gateway listens, with TLS; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
 
-    /// Where the console listens, in the clear; it opens packets, pays orders, advances time, sets faults
+    /// Where the console listens, in the clear: a page for people and an API for programs
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8480")]
     console: SocketAddr,
 
     /// One JSON object with addresses and merchants on standard output, words on standard error
     #[arg(long)]
-    pub(crate) json: bool,
+    json: bool,
+}
+
+/// Where a sandbox lives unless told otherwise: beside what is developed with it,
+/// where its certificates are at hand and easily thrown away.
+pub(crate) const USUAL_DIR: &str = "hongbao-sandbox";
+
+const TO_TRY_IT: &str = "\
+To try it, in another terminal:
+  hongbao redpack send --sandbox hongbao-sandbox --to oQx4r0Z1a2b3c4d5e6f7g8h9i0jk --amount 1.88 --bill-no A1
+  curl -X POST http://127.0.0.1:8480/api/packets/1900000101/A1/open
+  hongbao redpack query --sandbox hongbao-sandbox --bill-no A1
+
+The directory has all that an SDK of any language needs: ca.pem, and for each merchant entity
+merchants/MCH_ID/ with apiclient_cert.pem, apiclient_key.pem, apiclient_cert.p12 and merchant.json.
+The gateway itself, which names the first field that this message lacks:
+  cd hongbao-sandbox/merchants/1900000101
+  curl --cacert ../../ca.pem --cert apiclient_cert.pem --key apiclient_key.pem \\
+    -d '<xml><mch_id>1900000101</mch_id></xml>' https://127.0.0.1:8443/mmpaymkttransfers/gethbinfo";
+
+impl Args {
+    pub(crate) fn json(&self) -> bool {
+        match &self.verb {
+            None => self.serve.json,
+            Some(Verb::Run(args)) => args.json,
+        }
+    }
+
+    /// What is logged unless told otherwise. What a scenario makes go wrong is in
+    /// its report.
+    pub(crate) fn usual_log(&self) -> &'static str {
+        match &self.verb {
+            None => "warn",
+            Some(Verb::Run(_)) => "off",
+        }
+    }
 }
 
 pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
+    match &args.verb {
+        None => serve(&args.serve).await,
+        Some(Verb::Run(args)) => sandbox_run::run(args).await,
+    }
+}
+
+async fn serve(args: &Serve) -> Result<(), Failure> {
     let directory = std::path::absolute(&args.dir).map_err(|error| {
         Failure::usage(format!("{}: {error}", args.dir.display()), "give a directory that this process may use")
     })?;
     // Before anything is served, so that an early signal is not missed.
     let end = Signals::new()?;
-    let sandbox = Sandbox::open(&directory)?;
-    let served = sandbox.serve(args.listen, args.console, Some(&directory)).await?;
-    let terminal = Terminal::new(args.json);
-    tell(terminal, &directory, &served, &sandbox.merchants());
+    let sandbox = Sandbox::open(&directory).map_err(|error| not_opened(error, &directory))?;
+    let served = sandbox.serve(args.listen, args.console, Some(&directory)).await;
+    let served = served.map_err(|error| {
+        let other = format!("hongbao sandbox --dir {} --listen 127.0.0.1:0 --console 127.0.0.1:0", shown(&args.dir));
+        Failure::from(error).hint(format!("free ports are found by: {other}"))
+    })?;
+    tell(Terminal::new(args.json), args, &directory, &served, &sandbox.merchants());
     end.wait().await;
     served.stop().await;
-    terminal.say(format_args!("stopped; the state stays in {}", directory.display()));
     Ok(())
 }
 
-fn tell(terminal: Terminal, directory: &Path, served: &Served, merchants: &[Entity]) {
+/// Names the console of the sandbox that has the directory already.
+fn not_opened(error: hongbao::Error, directory: &Path) -> Failure {
+    let file = std::fs::read(directory.join("sandbox.json")).unwrap_or_default();
+    let addresses: serde_json::Value = serde_json::from_slice(&file).unwrap_or_default();
+    let taken = error.to_string().contains("another sandbox");
+    match addresses["console"].as_str().filter(|_| taken) {
+        Some(console) => Failure::from(error).hint(format!("its console is at {console}/")),
+        None => Failure::from(error),
+    }
+}
+
+fn tell(terminal: Terminal, args: &Serve, directory: &Path, served: &Served, merchants: &[Entity]) {
     let (gateway, console) = (served.gateway(), served.console());
     let folder = |entity: &Entity| directory.join("merchants").join(&entity.mch_id);
     let rows: Vec<_> = merchants
@@ -59,49 +139,11 @@ fn tell(terminal: Terminal, directory: &Path, served: &Served, merchants: &[Enti
     terminal.result(&json!({
         "gateway": gateway, "console": console, "pid": std::process::id(), "dir": directory, "merchants": rows,
     }));
-    terminal.say(format_args!("{TITLE}A WeChat Pay on this machine{TITLE:#}"));
     terminal.say(format_args!(
-        "  gateway  {NUMBER}{gateway}{NUMBER:#}  TLS; its CA is {}",
-        shown(directory.join("ca.pem"))
+        "WeChat Pay sandbox at {NUMBER}{console}/{NUMBER:#} (state in {}, Ctrl-C stops it)",
+        shown(&args.dir)
     ));
-    terminal.say(format_args!(
-        "  console  {NUMBER}{console}{NUMBER:#}  opens packets, pays orders, advances time, sets faults"
-    ));
-    terminal.say(format_args!("\n{TITLE}Merchant entities{TITLE:#}, with certificate and key in their folders"));
-    for entity in merchants {
-        let Entity { mch_id, app_id, name, .. } = entity;
-        let folder = folder(entity);
-        terminal.say(format_args!("  {NUMBER}{mch_id}{NUMBER:#}  {app_id}  {name}  {}", shown(folder)));
-    }
-    let Some(first) = merchants.first() else { return };
-    let dir = shown(directory);
-    let ca = shown(directory.join("ca.pem"));
-    let folder = folder(first);
-    let (certificate, key) = (shown(folder.join("apiclient_cert.pem")), shown(folder.join("apiclient_key.pem")));
-    let mch_id = &first.mch_id;
-    terminal.say(format_args!("\n{TITLE}To try it{TITLE:#}, in another terminal"));
-    terminal.say(format_args!("{QUIET}  # send a packet, open it as its user, ask what became of it{QUIET:#}"));
-    terminal.say(format_args!("  hongbao redpack send --sandbox {dir} --to {USER} --amount 1.88 --bill-no A1"));
-    terminal.say(format_args!("  curl -X POST {console}/api/packets/{mch_id}/A1/open"));
-    terminal.say(format_args!("  hongbao redpack query --sandbox {dir} --bill-no A1"));
-    terminal.say(format_args!("{QUIET}  # listen as a shop; place an order and pay it as a user{QUIET:#}"));
-    terminal.say(format_args!("  hongbao notify listen --sandbox {dir} &"));
-    terminal.say(format_args!(
-        "  hongbao order create --sandbox {dir} --type native --out-trade-no T00001 --amount 8.88 --notify-url {SHOP} --qr"
-    ));
-    terminal.say(format_args!("  curl -X POST {console}/api/orders/{mch_id}/T00001/pay"));
-    terminal.say(format_args!("  hongbao order query --sandbox {dir} --out-trade-no T00001"));
-    terminal
-        .say(format_args!("{QUIET}  # the gateway itself: it names the first field that this message lacks{QUIET:#}"));
-    terminal.say(format_args!(
-        "  curl --cacert {ca} --cert {certificate} --key {key} -d '<xml><mch_id>{mch_id}</mch_id></xml>' {gateway}/mmpaymkttransfers/gethbinfo",
-    ));
-    terminal.say("\nCtrl-C stops it.");
 }
-
-const USER: &str = "oQx4r0Z1a2b3c4d5e6f7g8h9i0jk";
-/// Where `hongbao notify listen` listens.
-const SHOP: &str = "http://127.0.0.1:8490/";
 
 /// A path as a shell takes it.
 fn shown(path: impl AsRef<Path>) -> String {
