@@ -196,13 +196,23 @@ impl Sandbox {
             stored.done().await.map_err(unstored)?;
         }
         let started = Instant::now();
-        let answer = self.post(&errand.url, &errand.body, Some(&errand.request_id)).await;
+        let forwarded_to = self.forwarding();
+        let id = errand.id.to_string();
+        let mut headers = vec![("Request-ID", errand.request_id.as_str())];
+        if forwarded_to.is_some() {
+            headers.push(("Hongbao-Notice", id.as_str()));
+            // What else an address may hold has no place in a header.
+            let url = Some(errand.url.as_str()).filter(|url| url.bytes().all(|byte| byte.is_ascii_graphic()));
+            headers.extend(url.map(|url| ("Hongbao-Notify-Url", url)));
+        }
+        let url = forwarded_to.as_deref().unwrap_or(&errand.url);
+        let answer = self.post(url, &errand.body, &headers).await;
         if let Err(why) = &answer {
-            tracing::debug!(url = %errand.url, %why, "notification not received");
+            tracing::debug!(%url, %why, "notification not received");
         }
         let stored = {
             let mut desk = self.desk();
-            desk.carried(&errand, Carried { answer, took: started.elapsed() });
+            desk.carried(&errand, Carried { answer, took: started.elapsed(), forwarded_to });
             under_way.id = None;
             let changes = desk.take_changes();
             self.0.store.as_ref().map(|store| store.submit_async(changes))
@@ -219,12 +229,12 @@ impl Sandbox {
         &self,
         url: &str,
         body: &str,
-        request_id: Option<&str>,
+        headers: &[(&str, &str)],
     ) -> std::result::Result<(u16, String), String> {
         let Http(http) = self.0.http.get_or_try_init(client).map_err(|error| error.to_string())?;
         let mut request = http.post(url).header("content-type", "text/xml").body(body.to_owned());
-        if let Some(request_id) = request_id {
-            request = request.header("Request-ID", request_id);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let mut response = request.send().await.map_err(|error| why(&error))?;
         let status = response.status().as_u16();

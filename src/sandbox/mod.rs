@@ -59,6 +59,7 @@ mod explain;
 mod fault;
 mod flip;
 mod forecast;
+mod forward;
 mod gate;
 mod log;
 mod notices;
@@ -161,6 +162,8 @@ struct Shared {
     http: OnceCell<delivery::Http>,
     /// Wakes what delivers by itself.
     wake: Notify,
+    /// Where notifications go in place of their own addresses.
+    forward: Mutex<Option<forward::Forward>>,
 }
 
 impl Sandbox {
@@ -191,8 +194,10 @@ impl Sandbox {
     fn with(desk: Desk, authority: Authority, store: Option<(Store, PathBuf)>) -> Self {
         let (store, directory) = store.unzip();
         let (desk, merchants, made, adding) = (Mutex::new(desk), Mutex::default(), Mutex::default(), Mutex::default());
-        let (gateway, http, wake) = (OnceLock::new(), OnceCell::new(), Notify::new());
-        Self(Arc::new(Shared { desk, authority, merchants, store, directory, made, adding, gateway, http, wake }))
+        let (gateway, http, wake, forward) = (OnceLock::new(), OnceCell::new(), Notify::new(), Mutex::default());
+        let shared =
+            Shared { desk, authority, merchants, store, directory, made, adding, gateway, http, wake, forward };
+        Self(Arc::new(shared))
     }
 
     /// The entities that the sandbox made, ready to build clients from.

@@ -90,6 +90,9 @@ pub struct NoticeAttempt {
     /// flipped.
     #[serde(default)]
     pub sent: Option<String>,
+    /// Where it went in place of its own address, if somebody forwarded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarded_to: Option<String>,
 }
 
 /// What the platform makes of an answer.
@@ -161,6 +164,8 @@ pub(crate) struct Errand {
 pub(crate) struct Carried {
     pub(crate) answer: Result<(u16, String), String>,
     pub(crate) took: Duration,
+    /// Where it was posted, if not to its own address.
+    pub(crate) forwarded_to: Option<String>,
 }
 
 impl Notices {
@@ -328,6 +333,7 @@ impl Desk {
             verdict,
             millis: u64::try_from(carried.took.as_millis()).unwrap_or(u64::MAX),
             sent: errand.flipped.then(|| errand.body.clone()),
+            forwarded_to: carried.forwarded_to,
         });
         // Who believes a spoiled copy has not received the notification.
         let received = received && !errand.flipped;

@@ -34,7 +34,7 @@ impl Sandbox {
             Read::Order(order) => Ok(*order),
             Read::Question { mch_id, url, body } => {
                 let (status, answer) = self
-                    .post(&url, &body, None)
+                    .post(&url, &body, &[])
                     .await
                     .map_err(|problem| refused(format!("{url} did not answer: {problem}"), look))?;
                 if status != 200 {

@@ -103,6 +103,12 @@ async fn each_operation_takes_and_gives_what_the_description_says() {
     tour.call("post_notices_resend", "/notices/1/resend", Some(json!({ "times": 2, "flip": true }))).await;
     tour.call("post_notices_resend_list", "/notices/resend", Some(json!({ "ids": [2, 1] }))).await;
     tour.call("put_answers", "/answers", Some(json!({ "element_order": true, "cdata": "mixed" }))).await;
+    let lease = Some(json!({ "url": shop.url("/forwarded"), "seconds": 60 }));
+    tour.call("put_notices_forward", "/notices/forward", lease).await;
+    tour.call("get_notices_forward", "/notices/forward", None).await;
+    let told = tour.call("post_notices_resend", "/notices/1/resend", None).await;
+    assert_eq!(told["attempts"].as_array().unwrap().last().unwrap()["forwarded_to"], shop.url("/forwarded"));
+    tour.call("delete_notices_forward", "/notices/forward", None).await;
     tour.call("post_clock_advance", "/clock/advance", Some(json!({ "seconds": 60 }))).await;
     let rule = json!({ "path": null, "fault": { "kind": "delay", "millis": 1 }, "when": { "per_mille": { "rate": 1, "seed": 7 } } });
     tour.call("post_faults", "/faults", Some(rule)).await;

@@ -1,11 +1,13 @@
 //! Notifications: what was told, what goes wrong with the next one, once more.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::{Answer, At, Body, Failure};
 use crate::sandbox::delivery::MOST_DUPLICATES;
@@ -67,4 +69,25 @@ pub(super) async fn resend_many(
 pub(super) async fn spoil_notice(State(sandbox): State<Sandbox>, Body(fault): Body<NoticeFault>) -> Answer {
     sandbox.spoil_next_notice(fault)?;
     Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Forward {
+    url: String,
+    seconds: u64,
+}
+
+pub(super) async fn forwarding(State(sandbox): State<Sandbox>) -> Json<Value> {
+    Json(json!({ "url": sandbox.forwarding() }))
+}
+
+pub(super) async fn forward(State(sandbox): State<Sandbox>, Body(Forward { url, seconds }): Body<Forward>) -> Answer {
+    sandbox.forward_notices(&url, Duration::from_secs(seconds))?;
+    Ok(forwarding(State(sandbox)).await)
+}
+
+pub(super) async fn stop_forwarding(State(sandbox): State<Sandbox>) -> Json<Value> {
+    sandbox.stop_forwarding();
+    forwarding(State(sandbox)).await
 }

@@ -220,6 +220,16 @@ pub(super) static OPERATIONS: &[Operation] = &[
         .query(&["offset", "limit", "newest", "mch_id", "kind", "delivered", "search"]),
     Operation::post("/notices/faults", One("Nothing"), "Spoils the next notification", || post(notices::spoil_notice))
         .takes("NoticeFault"),
+    Operation::get("/notices/forward", One("Forwarding"), "Where notifications go for the time being", || {
+        get(notices::forwarding)
+    }),
+    Operation::put("/notices/forward", One("Forwarding"), "Posts all notifications there, for a while", || {
+        put(notices::forward)
+    })
+    .takes("Forward"),
+    Operation::delete("/notices/forward", One("Forwarding"), "Notifications go to their own addresses again", || {
+        delete(notices::stop_forwarding)
+    }),
     Operation::get("/notices/{id}", One("Notice"), "One notification", || get(notices::notice)),
     Operation::get("/notices/{id}/body", Bytes("text/xml"), "The bytes that are posted", || get(notices::notice_body)),
     Operation::post("/notices/{id}/resend", One("Notice"), "Posts it once more, now, or so often", || {
