@@ -7,6 +7,7 @@ mod notify;
 mod order;
 mod payouts;
 mod redpack;
+mod sandbox_verbs;
 mod scenarios;
 
 use std::collections::BTreeSet;

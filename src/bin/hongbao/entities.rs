@@ -105,7 +105,8 @@ struct Handed {
     name: String,
 }
 
-fn from_sandbox(directory: &Path, wanted: Option<&str>) -> Result<Entity, Failure> {
+/// The entity of a sandbox with this number, or its first.
+pub(crate) fn from_sandbox(directory: &Path, wanted: Option<&str>) -> Result<Entity, Failure> {
     let start = format!("start it: hongbao sandbox --dir {}", directory.display());
     let text = |path: PathBuf| {
         fs::read_to_string(&path).map_err(|error| Failure::usage(format!("{}: {error}", path.display()), start.clone()))

@@ -1,15 +1,18 @@
 //! `hongbao sandbox`: a WeChat Pay on this machine, and what can be done with it.
 
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use hongbao::Entity;
 use hongbao::sandbox::{Sandbox, Served};
+use hongbao::{Entity, Secret};
 use serde_json::json;
 
+use crate::console::{TOKEN_FILE, TOKEN_VARIABLE};
 use crate::failure::Failure;
-use crate::sandbox_run;
 use crate::terminal::{NUMBER, Terminal};
+use crate::{sandbox_listen, sandbox_logs, sandbox_run, sandbox_trigger};
 
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true, after_long_help = TO_TRY_IT)]
@@ -32,6 +35,18 @@ enum Verb {
     ///
     /// Exits with 0 if all expectations held, with 1 if something differed, with 2 if a file is wrong.
     Run(sandbox_run::Args),
+    /// Make an event happen in a sandbox that runs, with all that comes before it
+    Trigger(sandbox_trigger::Args),
+    /// Bring the notifications of a sandbox that runs to a backend of yours
+    ///
+    /// While it runs, the sandbox posts every notification here instead of to its notify_url. Here it is
+    /// verified with the merchant's key, posted to the backend unchanged, and the backend's answer is
+    /// given to the sandbox, which judges it and repeats as it always does. A backend that does not answer
+    /// is a status 502 to the sandbox. When this program ends, even by kill -9, notifications go to their own
+    /// addresses again, at the latest after 15 seconds.
+    Listen(sandbox_listen::Args),
+    /// Follow the requests that a sandbox gets
+    Logs(sandbox_logs::Args),
 }
 
 /// What `hongbao sandbox` does without a further word.
@@ -48,6 +63,10 @@ struct Serve {
     /// Where the console listens, in the clear: a page for people and an API for programs
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8480")]
     console: SocketAddr,
+
+    /// What the console asks for; needed where other machines can reach it. It is kept in DIR/console.token
+    #[arg(long, value_name = "TOKEN", env = TOKEN_VARIABLE, hide_env_values = true)]
+    console_token: Option<String>,
 
     /// One JSON object with addresses and merchants on standard output, words on standard error
     #[arg(long)]
@@ -76,6 +95,9 @@ impl Args {
         match &self.verb {
             None => self.serve.json,
             Some(Verb::Run(args)) => args.json,
+            Some(Verb::Trigger(args)) => args.json,
+            Some(Verb::Listen(args)) => args.json,
+            Some(Verb::Logs(args)) => args.json,
         }
     }
 
@@ -85,6 +107,8 @@ impl Args {
         match &self.verb {
             None => "warn",
             Some(Verb::Run(_)) => "off",
+            // What goes wrong with a call, or with a notification, is the point and is told.
+            Some(_) => "warn,hongbao::client=off",
         }
     }
 }
@@ -93,6 +117,9 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
     match &args.verb {
         None => serve(&args.serve).await,
         Some(Verb::Run(args)) => sandbox_run::run(args).await,
+        Some(Verb::Trigger(args)) => sandbox_trigger::run(args).await,
+        Some(Verb::Listen(args)) => sandbox_listen::run(args).await,
+        Some(Verb::Logs(args)) => sandbox_logs::run(args).await,
     }
 }
 
@@ -102,12 +129,19 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
     })?;
     // Before anything is served, so that an early signal is not missed.
     let end = Signals::new()?;
+    let fresh = !directory.exists();
     let sandbox = Sandbox::open(&directory).map_err(|error| not_opened(error, &directory))?;
-    let served = sandbox.serve(args.listen, args.console, Some(&directory)).await;
+    let token = args.console_token.as_deref().map(Secret::new);
+    let served = sandbox.serve_with_token(args.listen, args.console, Some(&directory), token).await;
     let served = served.map_err(|error| {
         let other = format!("hongbao sandbox --dir {} --listen 127.0.0.1:0 --console 127.0.0.1:0", shown(&args.dir));
         Failure::from(error).hint(format!("free ports are found by: {other}"))
     })?;
+    if fresh && args.dir == Path::new(USUAL_DIR) {
+        // It lies in the middle of a project. Without the file all is well, too.
+        let _ = fs::write(directory.join(".gitignore"), "*\n");
+    }
+    keep_token(&directory, args.console_token.as_deref())?;
     tell(Terminal::new(args.json), args, &directory, &served, &sandbox.merchants());
     end.wait().await;
     served.stop().await;
@@ -139,10 +173,41 @@ fn tell(terminal: Terminal, args: &Serve, directory: &Path, served: &Served, mer
     terminal.result(&json!({
         "gateway": gateway, "console": console, "pid": std::process::id(), "dir": directory, "merchants": rows,
     }));
+    let behind = if args.console_token.is_some() { "#token=TOKEN" } else { "" };
     terminal.say(format_args!(
-        "WeChat Pay sandbox at {NUMBER}{console}/{NUMBER:#} (state in {}, Ctrl-C stops it)",
+        "WeChat Pay sandbox at {NUMBER}{console}/{behind}{NUMBER:#} (state in {}, Ctrl-C stops it)",
         shown(&args.dir)
     ));
+}
+
+/// The token for the verbs that use the console, readable by this user alone; no
+/// file where none is asked for.
+fn keep_token(directory: &Path, token: Option<&str>) -> Result<(), Failure> {
+    let path = directory.join(TOKEN_FILE);
+    let kept = match token {
+        None => match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        },
+        Some(token) => private(&path).and_then(|mut file| writeln!(file, "{token}")),
+    };
+    kept.map_err(|error| {
+        Failure::usage(format!("{}: {error}", path.display()), "make the directory one that this process may write to")
+    })
+}
+
+#[cfg(unix)]
+fn private(path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    // A file of an earlier start keeps its mode when it is opened.
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
+#[cfg(not(unix))]
+fn private(path: &Path) -> std::io::Result<File> {
+    File::create(path)
 }
 
 /// A path as a shell takes it.

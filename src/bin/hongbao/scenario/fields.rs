@@ -234,7 +234,7 @@ fn span_of(text: &str) -> Option<Duration> {
 }
 
 /// What was probably meant, or all that there is.
-pub(super) fn suggestion(found: &str, known: &[&str]) -> String {
+pub(crate) fn suggestion(found: &str, known: &[&str]) -> String {
     let near = known.iter().map(|word| (distance(found, word), *word)).min();
     match near {
         Some((steps, word)) if steps <= 1 + word.len() / 4 => format!("did you mean {word:?}?"),

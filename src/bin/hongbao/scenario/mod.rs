@@ -19,6 +19,7 @@ use hongbao::clock::Timestamp;
 use hongbao::sandbox::{FaultRule, NoticeFault, Statement};
 use serde_json::{Map, Value};
 
+pub(crate) use fields::suggestion;
 pub(crate) use read::read;
 pub(crate) use shipped::{SHIPPED, shipped};
 pub(crate) use world::run;
