@@ -216,6 +216,39 @@ fn a_wrong_file_is_told_with_line_and_what_would_be_right() {
     exits(&run(&["sandbox", "run"]), 2);
 }
 
+/// The whole file that the document shows.
+#[test]
+fn the_documented_scenario_holds() {
+    let document = fs::read_to_string(root().join("docs/SCENARIOS.md")).unwrap();
+    let text = document.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let output = of_text(text, &["--json"]);
+    exits(&output, 0);
+    assert_eq!(objects(&output).last().unwrap()["expectations"], 10);
+}
+
+/// What can be written in a file is in the document.
+#[test]
+fn the_document_names_every_call_act_and_answer() {
+    let document = fs::read_to_string(root().join("docs/SCENARIOS.md")).unwrap();
+    for (text, words) in [
+        ("call = \"?\"\n", "call"),
+        ("handler = \"?\"\n", "handler"),
+        ("expect.requests.x = 1\n", "requests"),
+        ("says = \"nothing\"\n", "step"),
+        ("expect.books.x = \"1.00\"\n", "books"),
+        ("expect.notices.x = 1\n", "notices"),
+        ("expect.x = 1\n", "expect"),
+    ] {
+        let output = of_text(&format!("{HEAD}{text}"), &[]);
+        exits(&output, 2);
+        let told = err(&output);
+        let listed = told.split("there are: ").nth(1).unwrap_or_else(|| panic!("{words}: {told}"));
+        for word in listed.trim().split(", ") {
+            assert!(document.contains(word), "{words}: {word} is not documented");
+        }
+    }
+}
+
 /// The seed and the frozen clock leave nothing to chance but keys.
 #[test]
 fn the_same_file_tells_the_same_each_time() {
