@@ -51,6 +51,7 @@ const REFUND: &[&str] = &["merchant", "amount", "number", "openid", "notify_url"
 const EVENTS: &[Event] = &[
     Event { name: "packet.sent", about: "a user gets a red packet", fields: PACKET },
     Event { name: "packet.received", about: "the user opens it", fields: PACKET },
+    Event { name: "packet.expired", about: "nobody opens it in time, and it goes back", fields: PACKET },
     Event {
         name: "packet.refused",
         about: "the gateway refuses one with a code, NOTENOUGH unless set",
@@ -60,6 +61,7 @@ const EVENTS: &[Event] = &[
     Event { name: "order.placed", about: "an order waits for its payer", fields: ORDER },
     Event { name: "order.paid", about: "a user pays an order, and the shop is told", fields: ORDER },
     Event { name: "order.closed", about: "the shop closes an order that nobody paid", fields: ORDER },
+    Event { name: "order.expired", about: "an order can no longer be paid", fields: ORDER },
     Event { name: "refund.done", about: "a refund reaches the user, and the shop is told", fields: REFUND },
     Event { name: "refund.closed", about: "a refund ends without giving back", fields: REFUND },
     Event { name: "refund.abnormal", about: "the user's bank does not take a refund", fields: REFUND },
@@ -71,6 +73,7 @@ const EVENTS: &[Event] = &[
     Event { name: "notice.foreign", about: "a payment told as another merchant's", fields: ORDER },
     Event { name: "clock.hour", about: "an hour passes", fields: &[] },
     Event { name: "clock.day", about: "24 hours pass: packets go back, refunds end", fields: &[] },
+    Event { name: "clock.midnight", about: "the next Beijing day begins, with fresh limits", fields: &[] },
 ];
 
 const USER: &str = "oQx4r0Z1a2b3c4d5e6f7g8h9i0jk";
@@ -213,10 +216,17 @@ impl Trigger {
             self.did(format!("sent {number} of {amount} yuan to {openid}"));
         }
         let of_packet = format!("/packets/{}/{number}", self.entity.mch_id);
-        if what == "received" {
-            let opened = self.console.post(&format!("{of_packet}/open"), &json!({})).await?;
-            facts["opened"] = opened["amount"].clone();
-            self.did(format!("{openid} opened it"));
+        match what {
+            "received" => {
+                let opened = self.console.post(&format!("{of_packet}/open"), &json!({})).await?;
+                facts["opened"] = opened["amount"].clone();
+                self.did(format!("{openid} opened it"));
+            }
+            "expired" => {
+                self.console.post(&format!("{of_packet}/expire"), &json!({})).await?;
+                self.did("its 24 hours are over, and its money is back");
+            }
+            _ => {}
         }
         if what != "refused" {
             facts["status"] = self.console.get(&of_packet).await?["status"].clone();
@@ -265,6 +275,10 @@ impl Trigger {
             "closed" => {
                 self.client.send(&pay::Close { out_trade_no: number.clone() }).await?;
                 self.did("closed it");
+            }
+            "expired" => {
+                self.console.post(&format!("{of_order}/expire"), &json!({})).await?;
+                self.did("it can no longer be paid");
             }
             _ => {}
         }
@@ -326,7 +340,8 @@ impl Trigger {
     async fn clock(&mut self, what: &str) -> Result<(Value, String), Failure> {
         let by = match what {
             "hour" => json!({ "seconds": 3600 }),
-            _ => json!({ "seconds": 86_400 }),
+            "day" => json!({ "seconds": 86_400 }),
+            _ => json!({ "to": "midnight" }),
         };
         let clock = self.console.post("/clock/advance", &by).await?;
         let beijing = clock["beijing"].as_str().unwrap_or_default();

@@ -36,11 +36,13 @@ fn each_event_happens_with_what_comes_before_it() {
     let mut expected = vec![
         ("packet.sent", "status", json!("SENT")),
         ("packet.received", "status", json!("RECEIVED")),
+        ("packet.expired", "status", json!("REFUND")),
         ("packet.refused", "error_code", json!("NOTENOUGH")),
         ("packet.answer_lost", "outcome", json!("unknown")),
         ("order.placed", "trade_state", json!("NOTPAY")),
         ("order.paid", "trade_state", json!("SUCCESS")),
         ("order.closed", "trade_state", json!("CLOSED")),
+        ("order.expired", "trade_state", json!("NOTPAY")),
         ("refund.done", "refund_status", json!("SUCCESS")),
         ("refund.closed", "refund_status", json!("REFUNDCLOSE")),
         ("refund.abnormal", "refund_status", json!("CHANGE")),
@@ -62,12 +64,13 @@ fn each_event_happens_with_what_comes_before_it() {
         expected.push((event, "", Value::Null));
     }
     let before = running.console("GET", "/api/clock", "")["now"].as_i64().unwrap();
-    for event in ["clock.hour", "clock.day"] {
+    for event in ["clock.hour", "clock.day", "clock.midnight"] {
         happened(&running, event, &[]);
         expected.push((event, "", Value::Null));
     }
     let after = running.console("GET", "/api/clock", "");
     assert!(after["now"].as_i64().unwrap() - before >= 25 * 3_600_000);
+    assert!(after["beijing"].as_str().unwrap().contains(" 00:00:"), "{after}");
     let tried: Vec<&str> = expected.iter().map(|(event, _, _)| *event).collect();
     let names: Vec<&str> = listed.iter().map(|row| row["event"].as_str().unwrap()).collect();
     assert_eq!(names, tried);
