@@ -25,8 +25,8 @@ fn main() -> Result<(), Failure> {
     let noon = "2025-03-18 12:00:00".parse()?;
     let mut rates = [const { Vec::new() }; 4];
     for _ in 0..rounds {
-        rates[0].push(rate(round, || Ok(drop(Sandbox::new()?)))?);
-        rates[1].push(rate(round, || Ok(drop(Sandbox::builder().seed(7).frozen_at(noon).build()?)))?);
+        rates[0].push(rate(round, || Ok(Sandbox::new().map(drop)?))?);
+        rates[1].push(rate(round, || Ok(Sandbox::builder().seed(7).frozen_at(noon).build().map(drop)?))?);
         rates[2].push(rate(round, || {
             let sandbox = Sandbox::new()?;
             sandbox.client(&sandbox.merchants().remove(0))?;
