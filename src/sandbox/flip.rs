@@ -10,8 +10,7 @@ const SECTION: &str = "<![CDATA[";
 pub(super) fn flipped(body: &str, attempt: usize) -> String {
     let mut bytes = body.as_bytes().to_vec();
     let places = flippable(body);
-    let step = attempt.wrapping_mul(7);
-    if let Some(place) = step.checked_rem(places.len()).and_then(|at| places.get(at))
+    if let Some(place) = attempt.checked_rem(places.len()).and_then(|at| places.get(at))
         && let Some(byte) = bytes.get_mut(*place)
     {
         *byte ^= 1;
