@@ -198,6 +198,7 @@ fn a_wrong_file_is_told_with_line_and_what_would_be_right() {
         ("of = \"shop\"\nsettings.max_amout = \"1.00\"\n", 5, "no setting", "did you mean \"max_amount\"?"),
         ("handler = [\"ok\", \"fial\"]\n", 4, "\"fial\" is not known", "did you mean \"fail\"?"),
         ("user = \"lin\"\n", 4, "one thing in a step", "opens, pays"),
+        ("behave = \"lin\"\nopens = \"sometimes\"\n", 5, "\"sometimes\" is not known", "\"refuses\""),
         ("says = \"nothing\"\n", 4, "does nothing and expects nothing", "there are: "),
         ("expect.requests = { at_most = 1, at_least = 2 }\n", 4, "one bound", "{ at_least = 3 }"),
         ("call = \"packet\n", 4, "", "correct the line"),
@@ -223,7 +224,7 @@ fn the_documented_scenario_holds() {
     let text = document.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     let output = of_text(text, &["--json"]);
     exits(&output, 0);
-    assert_eq!(objects(&output).last().unwrap()["expectations"], 10);
+    assert_eq!(objects(&output).last().unwrap()["expectations"], 11);
 }
 
 /// What can be written in a file is in the document.
@@ -271,6 +272,14 @@ name = "Everything"
 [merchants.cafe]
 balance = "100.00"
 [merchants.books]
+balance = "0.00"
+operating = "50.00"
+[users.wei]
+of = "books"
+opens = "30m"
+[users.tao]
+of = "books"
+real_name = false
 [users.lin]
 [users.mei]
 of = "books"
@@ -281,6 +290,27 @@ number = "G1"
 to = "lin"
 amount = "6.00"
 people = 3
+[[step]]
+by = "books"
+call = "packet"
+number = "W1"
+to = "wei"
+amount = "10.00"
+expect.operating.books = "40.00"
+expect.balance.books = "0.00"
+[[step]]
+by = "books"
+call = "packet"
+number = "W2"
+to = "tao"
+amount = "10.00"
+expect.code = "NO_AUTH"
+[[step]]
+of = "books"
+account = "operating"
+top_up = "5.00"
+expect.operating.books = "45.00"
+expect.operating.cafe = "0.00"
 [[step]]
 call = "app"
 number = "T00001"
@@ -339,6 +369,7 @@ number = "R1"
 expect.reply.refunds.0.refund_status = "SUCCESS"
 [[step]]
 resend_notice = "T00001"
+expect.received.wei = "10.00"
 expect.notices.genuine = 3
 [[step]]
 spoil_notice = "duplicate"
@@ -362,7 +393,16 @@ expect.reply.adds_up = true
     let output = of_text(text, &["--json"]);
     exits(&output, 1);
     let differing: Vec<Value> = objects(&output).into_iter().filter(|object| object["expected"].is_string()).collect();
-    // One of them is meant: a prepay_id that nobody can know.
+    // Two are meant: an account that is not there, and a prepay_id that nobody can know.
     let whats: Vec<&str> = differing.iter().map(|object| object["what"].as_str().unwrap()).collect();
-    assert_eq!(whats, ["reply.prepay_id"], "{differing:#?}");
+    assert_eq!(whats, ["operating.cafe", "reply.prepay_id"], "{differing:#?}");
+}
+
+/// What the sandbox itself cannot do is told with the step that asked for it.
+#[test]
+fn a_step_that_cannot_be_done_is_told_with_its_line() {
+    let output = of_text(&format!("{HEAD}account = \"operating\"\ntop_up = \"1.00\"\n"), &[]);
+    exits(&output, 2);
+    let told = err(&output);
+    assert!(told.contains("no operating account") && told.contains("mine.toml:4"), "{told}");
 }

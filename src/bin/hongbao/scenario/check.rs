@@ -1,6 +1,7 @@
 //! Whether an expectation holds.
 
 use hongbao::Fen;
+use hongbao::sandbox::AccountKind;
 use serde_json::Value;
 
 use super::expect::{Expectation, Must, Share, Thing, Told};
@@ -44,7 +45,15 @@ pub(super) fn check(world: &World<'_>, expectation: &Expectation, happened: &[Ha
             let found = number(states(world, *thing).iter().filter(|found| found == state).count());
             (count.fits(found), count.to_string(), found.to_string())
         }
-        Must::Balance(of, amount) => amounts(*amount, world.sandbox.balance(&world.merchants[*of].entity.mch_id)),
+        Must::Balance(of, account, amount) => {
+            let mch_id = &world.merchants[*of].entity.mch_id;
+            let found = match account {
+                AccountKind::Operating => world.sandbox.operating_balance(mch_id),
+                _ => Some(world.sandbox.balance(mch_id)),
+            };
+            let found_text = found.map_or_else(|| "there is no such account".to_owned(), yuan);
+            (found == Some(*amount), yuan(*amount), found_text)
+        }
         Must::Received(openid, amount) => amounts(*amount, world.sandbox.received(openid)),
         Must::Books(share, amount) => {
             let books = world.sandbox.books();

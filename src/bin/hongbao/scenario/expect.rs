@@ -2,6 +2,7 @@
 
 use hongbao::Fen;
 use hongbao::clock::Timestamp;
+use hongbao::sandbox::AccountKind;
 use serde_json::Value;
 use toml::de::DeValue;
 
@@ -30,7 +31,7 @@ pub(super) enum Must {
     Outcomes(Word, Count),
     State(Thing, Option<usize>, String, &'static str),
     States(Thing, &'static str, Count),
-    Balance(usize, Fen),
+    Balance(usize, AccountKind, Fen),
     Received(String, Fen),
     Books(Share, Fen),
     Balanced(bool),
@@ -154,12 +155,13 @@ pub(super) fn read(entry: Entry<'_>, cast: &Cast<'_>, act: &Act) -> Result<Vec<E
             list.push(own, format!("{all}.{}", own.key), Must::States(thing, state.ok_or_else(unknown)?, count(own)?));
         }
     }
-    for own in inner(&fields, "balance")? {
+    let accounts = [("balance", AccountKind::Basic), ("operating", AccountKind::Operating)];
+    for (key, account, own) in accounts_of(&fields, accounts)? {
         let Some(place) = cast.merchants.iter().position(|plan| plan.name == own.key) else {
             let names: Vec<&str> = cast.merchants.iter().map(|plan| plan.name.as_str()).collect();
             return Err(own.wrong("there is no such merchant", suggestion(own.key, &names)));
         };
-        list.push(own, format!("balance.{}", own.key), Must::Balance(place, own.amount()?));
+        list.push(own, format!("{key}.{}", own.key), Must::Balance(place, account, own.amount()?));
     }
     for own in inner(&fields, "received")? {
         let Some(user) = cast.users.iter().find(|plan| plan.name == own.key) else {
@@ -193,6 +195,19 @@ fn inner<'a>(fields: &Fields<'a>, key: &'static str) -> Result<Vec<Entry<'a>>, F
         Some(entry) => entry.table(key)?.all(),
         None => Vec::new(),
     })
+}
+
+type Accounts = [(&'static str, AccountKind); 2];
+
+fn accounts_of<'a>(
+    fields: &Fields<'a>,
+    accounts: Accounts,
+) -> Result<Vec<(&'static str, AccountKind, Entry<'a>)>, Failure> {
+    let mut found = Vec::new();
+    for (key, account) in accounts {
+        found.extend(inner(fields, key)?.into_iter().map(|own| (key, account, own)));
+    }
+    Ok(found)
 }
 
 /// What only a call or a user's act has.

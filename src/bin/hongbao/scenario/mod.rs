@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use hongbao::Fen;
 use hongbao::clock::Timestamp;
-use hongbao::sandbox::{FaultRule, NoticeFault, Statement};
+use hongbao::sandbox::{AccountKind, FaultRule, NoticeFault, Opens, Statement};
 use serde_json::{Map, Value};
 
 pub(crate) use fields::suggestion;
@@ -42,6 +42,8 @@ pub(crate) struct Scenario {
 struct MerchantPlan {
     name: String,
     balance: Fen,
+    /// What is in the operating account (运营账户), if there is one.
+    operating: Option<Fen>,
     settings: Map<String, Value>,
 }
 
@@ -58,6 +60,8 @@ struct UserPlan {
 struct Behaviour {
     risk_blocked: Option<bool>,
     asks_password: Option<bool>,
+    opens: Option<Opens>,
+    real_name: Option<bool>,
 }
 
 pub(crate) struct Step {
@@ -77,7 +81,7 @@ enum Act {
     FaultsOff,
     Spoil(NoticeFault),
     Resend(String),
-    TopUp(usize, Fen),
+    TopUp(usize, AccountKind, Fen),
     Settings(usize, Map<String, Value>),
     Behave(String, Behaviour),
     RenewCertificate(usize),

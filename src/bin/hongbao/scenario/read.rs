@@ -2,7 +2,7 @@
 
 use hongbao::Fen;
 use hongbao::clock::Timestamp;
-use hongbao::sandbox::Settings;
+use hongbao::sandbox::{Opens, Settings};
 use serde_json::{Map, Value};
 use toml::de::DeTable;
 
@@ -53,7 +53,12 @@ const USUAL_BALANCE: Fen = Fen::new(1_000_000);
 
 fn merchants(entry: Option<Entry<'_>>) -> Result<Vec<MerchantPlan>, Failure> {
     let Some(entry) = entry else {
-        return Ok(vec![MerchantPlan { name: "shop".to_owned(), balance: USUAL_BALANCE, settings: Map::new() }]);
+        return Ok(vec![MerchantPlan {
+            name: "shop".to_owned(),
+            balance: USUAL_BALANCE,
+            operating: None,
+            settings: Map::new(),
+        }]);
     };
     let mut plans = Vec::new();
     for merchant in entry.table("merchants")?.all() {
@@ -62,9 +67,10 @@ fn merchants(entry: Option<Entry<'_>>) -> Result<Vec<MerchantPlan>, Failure> {
         if balance < Fen::ZERO {
             return Err(merchant.wrong("a balance is not below zero", "give the yuan that it has at the start"));
         }
+        let operating = fields.amount("operating")?;
         let settings = fields.entry("settings").map(settings).transpose()?.unwrap_or_default();
         fields.done()?;
-        plans.push(MerchantPlan { name: merchant.key.to_owned(), balance, settings });
+        plans.push(MerchantPlan { name: merchant.key.to_owned(), balance, operating, settings });
     }
     if plans.is_empty() || plans.len() > MOST_MERCHANTS {
         let next = format!("describe 1 to {MOST_MERCHANTS} of them: [merchants.NAME]");
@@ -146,7 +152,24 @@ fn users(entry: Option<Entry<'_>>, merchants: &[MerchantPlan]) -> Result<Vec<Use
 
 /// How a user is; what is left out stays as it is.
 pub(super) fn behaviour(fields: &Fields<'_>) -> Result<Behaviour, Failure> {
-    Ok(Behaviour { risk_blocked: fields.flag("risk_blocked")?, asks_password: fields.flag("asks_password")? })
+    let opens = fields.entry("opens").map(opens).transpose()?;
+    let (risk_blocked, asks_password) = (fields.flag("risk_blocked")?, fields.flag("asks_password")?);
+    Ok(Behaviour { risk_blocked, asks_password, opens, real_name: fields.flag("real_name")? })
+}
+
+fn opens(entry: Entry<'_>) -> Result<Opens, Failure> {
+    Ok(match entry.text()? {
+        "by_hand" => Opens::ByHand,
+        "never" => Opens::Never,
+        "refuses" => Opens::Refuses,
+        text => {
+            let after = entry.span().map_err(|_| {
+                let next = "give \"by_hand\", \"never\", \"refuses\", or how long after it was sent, as in \"2h\"";
+                entry.wrong(format!("{text:?} is not known"), next)
+            })?;
+            Opens::After { seconds: after.as_secs() }
+        }
+    })
 }
 
 /// The place of a merchant that is named.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hongbao::pay::CouponType;
-use hongbao::sandbox::{Fault, FaultRule, NoticeFault, When};
+use hongbao::sandbox::{AccountKind, Fault, FaultRule, NoticeFault, When};
 use hongbao::{BillNo, Fen, OutRefundNo, OutTradeNo};
 use serde_json::json;
 
@@ -57,7 +57,9 @@ pub(super) fn read(entry: Entry<'_>, cast: &Cast<'_>) -> Result<Step, Failure> {
         Some("resend_notice") => Act::Resend(needed(&fields, "resend_notice", "\"T00001\"")?),
         Some("top_up") => {
             let amount = fields.required("top_up", fields.amount("top_up")?, "\"100.00\"")?;
-            Act::TopUp(merchant(&fields, "of", cast)?, amount)
+            let accounts = [("basic", AccountKind::Basic), ("operating", AccountKind::Operating)];
+            let account = fields.entry("account").map(|entry| entry.word(&accounts)).transpose()?;
+            Act::TopUp(merchant(&fields, "of", cast)?, account.unwrap_or(AccountKind::Basic), amount)
         }
         Some("settings") => {
             let changes = fields.entry("settings").map(read::settings).transpose()?.unwrap_or_default();

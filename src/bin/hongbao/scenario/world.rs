@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use hongbao::clock::Timestamp;
-use hongbao::sandbox::Sandbox;
+use hongbao::sandbox::{AccountKind, Sandbox};
 use hongbao::{Client, Entity, Fen, Outcome, RetryPolicy};
 use serde_json::Value;
 
@@ -92,6 +92,12 @@ impl<'a> World<'a> {
             if plan.balance > Fen::ZERO {
                 world.sandbox.top_up(&entity.mch_id, plan.balance)?;
             }
+            if let Some(operating) = plan.operating {
+                world.sandbox.open_operating_account(&entity.mch_id, Fen::ZERO)?;
+                if operating > Fen::ZERO {
+                    world.sandbox.top_up_account(&entity.mch_id, AccountKind::Operating, operating)?;
+                }
+            }
             let client = world.client(&entity)?;
             world.shop.learn(client.clone());
             world.merchants.push(Member { entity, client });
@@ -99,7 +105,6 @@ impl<'a> World<'a> {
         }
         for user in &scenario.users {
             let app_id = &world.merchants[user.of].entity.app_id;
-            world.sandbox.set_user(&user.openid, app_id, false)?;
             world.behave(&user.openid, app_id, user.behaviour)?;
         }
         Ok(world)
@@ -119,12 +124,13 @@ impl<'a> World<'a> {
     }
 
     fn behave(&self, openid: &str, app_id: &str, behaviour: Behaviour) -> Result<(), Failure> {
-        if let Some(risk_blocked) = behaviour.risk_blocked {
-            self.sandbox.set_user(openid, app_id, risk_blocked)?;
-        }
-        if let Some(asks_password) = behaviour.asks_password {
-            self.sandbox.set_asks_password(openid, app_id, asks_password)?;
-        }
+        let Behaviour { risk_blocked, asks_password, opens, real_name } = behaviour;
+        self.sandbox.change_user(openid, app_id, |user| {
+            user.risk_blocked = risk_blocked.unwrap_or(user.risk_blocked);
+            user.asks_password = asks_password.unwrap_or(user.asks_password);
+            user.opens = opens.unwrap_or(user.opens);
+            user.real_name = real_name.unwrap_or(user.real_name);
+        })?;
         Ok(())
     }
 
@@ -136,7 +142,8 @@ impl<'a> World<'a> {
     }
 
     async fn step(&mut self, step: &Step) -> Result<StepReport, Failure> {
-        let (did, happened) = self.act(&step.act).await?;
+        let place = format!("at {}:{}", self.scenario.file, step.line);
+        let (did, happened) = self.act(&step.act).await.map_err(|failure| failure.hint(place))?;
         // What was told meanwhile is posted, and so is what has fallen due.
         self.sandbox.deliver_notices().await?;
         let mut differences = Vec::new();
@@ -207,9 +214,10 @@ impl<'a> World<'a> {
                 self.sandbox.resend_notice(notice.id).await?;
                 format!("the notification of {number} is posted again")
             }
-            Act::TopUp(of, amount) => {
-                let balance = self.sandbox.top_up(&self.merchants[*of].entity.mch_id, *amount)?;
-                format!("the merchant has {balance} yuan")
+            Act::TopUp(of, account, amount) => {
+                let mch_id = &self.merchants[*of].entity.mch_id;
+                let balance = self.sandbox.top_up_account(mch_id, *account, *amount)?;
+                format!("the account has {balance} yuan")
             }
             Act::Settings(of, changes) => {
                 self.settings(*of, changes)?;
