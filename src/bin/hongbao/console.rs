@@ -10,7 +10,7 @@ use crate::http::{Request, Response};
 use crate::sandbox::USUAL_DIR;
 
 /// Which sandbox.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(crate) struct Of {
     /// Directory of the sandbox that runs on this machine (`hongbao sandbox --dir DIR`)
     #[arg(long, value_name = "DIR", default_value = USUAL_DIR)]

@@ -83,7 +83,7 @@ const VERDICT: Duration = Duration::from_secs(5);
 
 struct Post {
     terminal: Terminal,
-    console: Console,
+    of: Of,
     merchants: Merchants,
     to: Url,
     heard: mpsc::UnboundedSender<Heard>,
@@ -92,7 +92,6 @@ struct Post {
 pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
     let terminal = Terminal::new(args.json);
     let end = Signals::new()?;
-    let console = args.of.console()?;
     let merchants = Merchants::new();
     for entity in entities::all_of_sandbox(&args.of.sandbox)? {
         // To read a notification takes the key alone.
@@ -105,7 +104,7 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
     let own = format!("http://{}/", listener.local_addr().map_err(no_socket)?);
     let to = args.forward_to.clone();
     let (sender, to_tell) = mpsc::unbounded_channel();
-    let post_office = Arc::new(Post { terminal, console, merchants, to, heard: sender });
+    let post_office = Arc::new(Post { terminal, of: args.of.clone(), merchants, to, heard: sender });
     post_office.lease(&own).await?;
     terminal.result(&json!({ "listening": own, "forward_to": args.forward_to.text, "pid": std::process::id() }));
     terminal.say(format_args!(
@@ -132,13 +131,20 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
     };
     let served = axum::serve(listener, app).with_graceful_shutdown(stop).await.map_err(no_socket);
     // Whoever comes after must not wait for the lease; a sandbox that is gone has none.
-    let _ = post_office.console.delete("/notices/forward").await;
+    if let Ok(console) = post_office.console() {
+        let _ = console.delete("/notices/forward").await;
+    }
     served
 }
 
 impl Post {
+    /// Asked for each time: a sandbox that comes back may have another address.
+    fn console(&self) -> Result<Console, Failure> {
+        self.of.console()
+    }
+
     async fn lease(&self, own: &str) -> Result<(), Failure> {
-        self.console.put("/notices/forward", &json!({ "url": own, "seconds": LEASE.as_secs() })).await.map(drop)
+        self.console()?.put("/notices/forward", &json!({ "url": own, "seconds": LEASE.as_secs() })).await.map(drop)
     }
 
     /// Keeps the lease, also across a restart of the sandbox.
@@ -198,7 +204,7 @@ impl Post {
     async fn verdict(&self, notice: &str, request_id: &str) -> Option<Value> {
         let until = Instant::now() + VERDICT;
         while Instant::now() < until {
-            let record = self.console.get(&format!("/notices/{notice}")).await.ok()?;
+            let record = self.console().ok()?.get(&format!("/notices/{notice}")).await.ok()?;
             let attempts = record["attempts"].as_array()?;
             if attempts.iter().any(|attempt| attempt["request_id"] == request_id) {
                 return Some(record);
