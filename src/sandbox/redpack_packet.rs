@@ -8,7 +8,6 @@
 //! it, fields other than openid, amount and appid are not compared on re-entry.
 //! What users do with packets, and who gets none: see `behaviour.rs`.
 
-use super::books::Account;
 use super::desk::Desk;
 use super::gate::Call;
 use super::packets::PacketRecord;
@@ -106,7 +105,7 @@ pub(super) fn issue(desk: &mut Desk, call: &Call, group: Option<u32>) -> Result<
     let (count, received) = desk.quotas.user(&call.mch_id, &record.re_openid, now);
     let paid = desk.quotas.merchant(&call.mch_id, now);
     let beyond = |used: Fen, most: Fen| used.checked_add(amount).is_none_or(|sum| sum > most);
-    let balance = desk.books.balance(&Account::Merchant(call.mch_id.clone()));
+    let balance = desk.books.balance(&desk.pays_packets(&call.mch_id).of(&call.mch_id));
     let stuck = if count >= settings.user_day_count {
         Some("SENDNUM_LIMIT")
     } else if beyond(received, settings.user_day_amount) {
@@ -125,7 +124,14 @@ pub(super) fn issue(desk: &mut Desk, call: &Call, group: Option<u32>) -> Result<
         record.reason = Some(refusal.text.clone());
         record.send_time = now;
         desk.put_packet(record);
-        let refusal = refusal.note("the bill is kept in SENDING; send it again when the cause is gone");
+        let kept = "the bill is kept in SENDING; send it again when the cause is gone";
+        let refusal = match code {
+            "NO_AUTH" if user.risk_blocked => {
+                refusal.note(format!("risk control stops this user (risk_blocked); {kept}"))
+            }
+            "NO_AUTH" => refusal.note(format!("the user is not verified by name (real_name); {kept}")),
+            _ => refusal.note(kept),
+        };
         let fen = amount.get();
         return Err(match code {
             "SENDNUM_LIMIT" => refusal.limited("user_day_count", settings.user_day_count.into(), count.into(), 1),
