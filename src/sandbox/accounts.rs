@@ -33,6 +33,14 @@ impl AccountKind {
             Self::Operating => Account::Operating(mch_id.to_owned()),
         }
     }
+
+    /// What a refusal calls its balance.
+    pub(super) const fn balance_name(self) -> &'static str {
+        match self {
+            Self::Basic => "balance",
+            Self::Operating => "operating_balance",
+        }
+    }
 }
 
 impl Sandbox {

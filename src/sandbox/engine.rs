@@ -4,14 +4,14 @@
 use std::time::{Duration, Instant};
 
 use super::Sandbox;
-use super::cases;
 use super::desk::Desk;
 use super::fault::Fault;
 use super::gate::{self, Incoming};
-use super::log::{Cause, LOGGED, RequestRecord, hex_unless_text, shown_headers};
+use super::log::{Cause, LOGGED, RequestRecord, hex_unless_text, shown_headers, without_key};
 use super::refusal::Refusal;
 use super::reply::{self, Reply};
 use super::routes::{self, Family, Found};
+use super::{cases, sign_key};
 use crate::wire::{self, Answer};
 
 /// What the client gets to see.
@@ -62,23 +62,33 @@ fn one(desk: &mut Desk, incoming: &Incoming<'_>) -> (Effect, Option<Duration>) {
             None => page(404, "Not Found"),
         }),
     };
-    let (status, answer) = match &effect {
-        Effect::Answer(answer) | Effect::Truncated(answer) => (Some(answer.status), text(&answer.body)),
-        Effect::HangUp => (None, String::new()),
+    let (status, answer): (_, &[u8]) = match &effect {
+        Effect::Answer(answer) | Effect::Truncated(answer) => (Some(answer.status), &answer.body),
+        Effect::HangUp => (None, &[]),
     };
     let delay = fault.as_ref().and_then(Fault::delay).max(notes.delay);
+    let mch_id = wire::read_xml(incoming.body).ok().and_then(|doc| doc.get("mch_id").map(str::to_owned));
+    let entity = mch_id.as_deref().and_then(|mch_id| desk.entity(mch_id));
+    let key = entity.map(|entity| &entity.key);
+    let body = without_key(incoming.body, key);
+    let (request, request_hex) = (text(&body), hex_unless_text(&body));
+    // There is one answer that is a key.
+    let handed_out = entity.filter(|_| incoming.path.ends_with("/getsignkey"));
+    let handed_out = handed_out.map(|entity| sign_key::of(&entity.mch_id, &entity.key));
+    let answer = text(&without_key(&without_key(answer, key), handed_out.as_ref()));
+    let note = notes.note.map(|note| text(&without_key(note.as_bytes(), key)));
     desk.log(RequestRecord {
         id: 0,
         at: desk.now(),
         ip: incoming.ip.to_string(),
         path: incoming.path.to_owned(),
-        mch_id: wire::read_xml(incoming.body).ok().and_then(|doc| doc.get("mch_id").map(str::to_owned)),
+        mch_id,
         certificate: gate::describe(incoming.peer),
-        request: text(incoming.body),
+        request,
         status,
         answer,
         code: notes.code,
-        note: notes.note,
+        note,
         fault,
         micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         method: incoming.method.to_owned(),
@@ -86,7 +96,7 @@ fn one(desk: &mut Desk, incoming: &Incoming<'_>) -> (Effect, Option<Duration>) {
         certificate_facts: incoming.peer.facts(),
         cause: notes.cause,
         held_millis: delay.map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
-        request_hex: hex_unless_text(incoming.body),
+        request_hex,
     });
     (effect, delay)
 }

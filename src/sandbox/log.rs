@@ -1,10 +1,13 @@
 //! The request log: what came, what was answered, and why.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::desk::{Desk, Table};
 use super::fault::Fault;
 use crate::clock::Timestamp;
+use crate::secret::Secret;
 
 /// One request to the gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +96,7 @@ pub enum Cause {
     Address,
     /// A limit.
     Limit {
-        /// The name of the setting, or `balance`.
+        /// The name of the setting, or `balance` or `operating_balance`.
         setting: String,
         /// What it allows: fen, calls or packets. For the balance, what there is.
         most: i64,
@@ -128,6 +131,29 @@ pub(super) fn shown_headers(headers: &[(&str, &[u8])]) -> Vec<(String, String)> 
 /// What stands in the place of a secret.
 pub(super) const MASK: &str = "********";
 
+/// The message without the merchant's key, should a client have sent it: no key is
+/// kept, whoever wrote it down.
+pub(super) fn without_key<'a>(body: &'a [u8], key: Option<&Secret>) -> Cow<'a, [u8]> {
+    let Some(key) = key.map(Secret::expose).filter(|key| key.len() >= MASK.len()) else { return body.into() };
+    let mut out = Vec::new();
+    let mut rest = body;
+    // Nothing is kept of what is further behind.
+    let near = |rest: &[u8]| rest.len().min(LOGGED + key.len());
+    while let Some(at) =
+        rest.get(..near(rest)).and_then(|near| near.windows(key.len()).position(|window| window == key))
+    {
+        let (before, behind) = rest.split_at(at);
+        out.extend_from_slice(before);
+        out.extend_from_slice(MASK.as_bytes());
+        rest = behind.get(key.len()..).unwrap_or_default();
+    }
+    if out.is_empty() && rest.len() == body.len() {
+        return body.into();
+    }
+    out.extend_from_slice(rest);
+    out.into()
+}
+
 /// A body that no text can hold, or its beginning.
 pub(super) fn hex_unless_text(body: &[u8]) -> Option<String> {
     if std::str::from_utf8(body).is_ok() && !body.contains(&0) {
@@ -151,5 +177,30 @@ impl Desk {
         {
             self.change::<()>(Table::Requests, format!("{:016}", old.id), None);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_masked_wherever_they_stand() {
+        let key = Secret::new("abcdefgh12345678");
+        let masked = |text: &str| String::from_utf8(without_key(text.as_bytes(), Some(&key)).into_owned()).unwrap();
+        for (text, expected) in [
+            ("", ""),
+            ("abcdefgh1234567", "abcdefgh1234567"),
+            ("abcdefgh12345678", "********"),
+            ("<a>abcdefgh12345678</a>abcdefgh12345678.", "<a>********</a>********."),
+            ("abcdabcdefgh12345678", "abcd********"),
+        ] {
+            assert_eq!(masked(text), expected);
+        }
+        let long = format!("{}abcdefgh12345678{}", "x".repeat(LOGGED - 3), "y".repeat(LOGGED));
+        assert!(!masked(&long)[..LOGGED + 16].contains("abc"));
+        // A short one would be found everywhere.
+        assert_eq!(&*without_key(b"abc", Some(&Secret::new("abc"))), b"abc");
+        assert_eq!(&*without_key(b"abc", None), b"abc");
     }
 }

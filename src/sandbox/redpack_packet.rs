@@ -105,7 +105,8 @@ pub(super) fn issue(desk: &mut Desk, call: &Call, group: Option<u32>) -> Result<
     let (count, received) = desk.quotas.user(&call.mch_id, &record.re_openid, now);
     let paid = desk.quotas.merchant(&call.mch_id, now);
     let beyond = |used: Fen, most: Fen| used.checked_add(amount).is_none_or(|sum| sum > most);
-    let balance = desk.books.balance(&desk.pays_packets(&call.mch_id).of(&call.mch_id));
+    let account = desk.pays_packets(&call.mch_id);
+    let balance = desk.books.balance(&account.of(&call.mch_id));
     let stuck = if count >= settings.user_day_count {
         Some("SENDNUM_LIMIT")
     } else if beyond(received, settings.user_day_amount) {
@@ -141,7 +142,7 @@ pub(super) fn issue(desk: &mut Desk, call: &Call, group: Option<u32>) -> Result<
             "SENDAMOUNT_LIMIT" => {
                 refusal.limited("merchant_day_amount", settings.merchant_day_amount.get(), paid.get(), fen)
             }
-            "NOTENOUGH" => refusal.limited("balance", balance.get(), 0, fen),
+            "NOTENOUGH" => refusal.limited(account.balance_name(), balance.get(), 0, fen),
             _ => refusal,
         });
     }

@@ -277,6 +277,30 @@ async fn limits_faults_and_paths_say_what_to_do() {
     assert!(text(&explanation, "/next_step/en").contains("top the merchant up"));
 }
 
+/// Some write the key into the map of fields and send all of it.
+#[tokio::test]
+async fn a_key_that_was_sent_is_not_kept() {
+    let raw = Raw::new().await;
+    let sent = with(&raw.packet("A1"), "key", &raw.key);
+    assert_eq!(raw.refused(raw.signed(&sent)).await.0, "SIGN_ERROR");
+    let details = raw.last().await;
+    assert_eq!(details["explanation"]["mistake"]["name"], "key_sent");
+    assert!(text(&details, "/request").contains("<key><![CDATA[********]]></key>"), "{details}");
+    let order =
+        [("appid", &*raw.entity.app_id), ("mch_id", &raw.entity.mch_id), ("nonce_str", "n"), ("attach", &raw.key)];
+    let order: Vec<_> = order.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    raw.post("/pay/unifiedorder", raw.signed(&order).replace("<nonce_str>", "<device_info>x</device_info><nonce_str>"))
+        .await;
+    assert_eq!(raw.last().await["explanation"]["mistake"]["name"], "key_sent");
+    // The one answer that is a key.
+    let ask = [("mch_id", raw.entity.mch_id.as_str()), ("nonce_str", "n")];
+    let ask: Vec<_> = ask.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let (_, answer) = raw.post("/sandboxnew/pay/getsignkey", raw.signed(&ask)).await;
+    let handed_out = wire::read_xml(answer.as_bytes()).unwrap().get("sandbox_signkey").unwrap().to_owned();
+    let (_, list) = raw.api("GET", "/api/requests", "").await;
+    assert!(!list.to_string().contains(&raw.key) && !list.to_string().contains(&handed_out));
+}
+
 #[tokio::test]
 async fn headers_are_kept_without_secrets() {
     let raw = Raw::new().await;

@@ -298,8 +298,16 @@ pub(super) fn limit(record: &RequestRecord, setting: &str, most: i64, used: i64,
                 Words::new(yuan(asked), yuan_zh(asked)),
             )
         }
-        "balance" => (
-            Words::new("the merchant's account must hold the amount", "商户账户余额必须足够"),
+        "balance" | "operating_balance" => (
+            match setting {
+                "balance" => {
+                    Words::new("the merchant's basic account must hold the amount", "商户基本账户余额必须足够")
+                }
+                _ => Words::new(
+                    "the merchant's operating account must hold the amount: packets are paid from it alone",
+                    "商户运营账户余额必须足够：红包只从运营账户支付",
+                ),
+            },
             Words::new(
                 format!("{} there, {} asked for", yuan(most), yuan(asked)),
                 format!("余额 {}，本次请求 {}", yuan_zh(most), yuan_zh(asked)),
@@ -312,6 +320,9 @@ pub(super) fn limit(record: &RequestRecord, setting: &str, most: i64, used: i64,
     };
     let how = match setting {
         "balance" => ("top the merchant up and send the same number again", "给商户充值后，用相同单号再次发送"),
+        "operating_balance" => {
+            ("top the operating account up and send the same number again", "给运营账户充值后，用相同单号再次发送")
+        }
         "calls_per_second" => ("send slower, and the same number again", "降低频率，用相同单号重试"),
         "min_amount" | "max_amount" => (
             "change the amount range in the merchant's settings, then send the same number and amount again",

@@ -105,6 +105,16 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict {
         );
         return verdict("no_sign", text, 0);
     }
+    // The log has masked it, so the string cannot be had any more.
+    if let Some((field, _)) = evidence.received.iter().find(|(_, value)| value.contains(MASK)) {
+        let text = Words::new(
+            format!(
+                "the key itself was sent, in {field}: it belongs to the end of the string and never into a message"
+            ),
+            format!("密钥本身被放在 {field} 中发送了：密钥只用于拼接签名串，绝不能出现在报文里"),
+        );
+        return verdict("key_sent", text, 0);
+    }
     let Some(given) = read(sign) else { return verdict("form", wrong_form(sign), 0) };
     let key = evidence.key.secret.expose();
     let mut search = Search { given, key, tried: 0 };
