@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::archive::PacketId;
 use super::desk::Desk;
 use super::packets::PacketRecord;
 use super::{Sandbox, refused};
@@ -150,7 +151,7 @@ impl Sandbox {
         self.update(|desk| {
             desk.settle();
             let look = "look at the packet's state";
-            let Some(mut record) = desk.packet(mch_id, mch_billno).cloned() else {
+            let Some(mut record) = desk.packet(mch_id, mch_billno) else {
                 return Err(refused(format!("merchant {mch_id} has no packet {mch_billno}"), look));
             };
             if !matches!(record.status, Status::Sent | Status::Refunding) {
@@ -158,7 +159,7 @@ impl Sandbox {
             }
             let now = desk.now();
             desk.give_back(&mut record, now);
-            desk.put_packet(record.clone());
+            desk.put_packet(&record);
             Ok(record)
         })
     }
@@ -188,10 +189,22 @@ impl Desk {
 
     /// Notes when a packet will be opened by itself. Notes are never taken back:
     /// [`open_by_itself`](Self::open_by_itself) asks again.
-    pub(super) fn expect_opening(&mut self, record: &PacketRecord, no_sooner: Timestamp) {
+    pub(super) fn expect_opening(&mut self, record: &PacketRecord, id: PacketId, no_sooner: Timestamp) {
         if let Some(at) = self.opening(record) {
-            let key = PacketRecord::key(&record.mch_id, &record.mch_billno);
-            self.openings.insert((at.max(no_sooner), key));
+            self.openings.insert((at.max(no_sooner), id));
+        }
+    }
+
+    /// Notes it for all packets that are out, after a restart.
+    pub(super) fn expect_openings(&mut self) {
+        if self.users.values().all(|user| !matches!(user.opens, Opens::After { .. })) {
+            return;
+        }
+        let out: Vec<PacketId> = self.due.iter().map(|(_, id)| *id).collect();
+        for id in out {
+            if let Some(record) = self.packets.at(id) {
+                self.expect_opening(&record, id, Timestamp::default());
+            }
         }
     }
 
@@ -201,15 +214,17 @@ impl Desk {
         let recent = |record: &PacketRecord| record.created.after(Duration::from_secs(4 * 86_400)) >= now;
         let open: Vec<_> = self.packets_for(openid).take_while(recent).collect();
         for record in open {
-            self.expect_opening(&record, now);
+            if let Some(id) = self.packets.id(&record.own_key()) {
+                self.expect_opening(&record, id, now);
+            }
         }
     }
 
     /// A packet's receiver opens it, if that is still what is to happen.
-    pub(super) fn open_by_itself(&mut self, key: &str, at: Timestamp) {
-        let Some(record) = self.packets.get(key) else { return };
-        if self.opening(record).is_some_and(|opening| opening <= at) {
-            let (record, openid) = (record.clone(), record.re_openid.clone());
+    pub(super) fn open_by_itself(&mut self, id: PacketId, at: Timestamp) {
+        let Some(record) = self.packets.at(id) else { return };
+        if self.opening(&record).is_some_and(|opening| opening <= at) {
+            let openid = record.re_openid.clone();
             // A refusal means that there is nothing left to open.
             let _ = self.take_share(record, &openid, at);
         }

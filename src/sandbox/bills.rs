@@ -15,6 +15,7 @@ use sha1::{Digest as _, Sha1};
 use super::accounts::AccountKind;
 use super::books::Reason;
 use super::desk::Desk;
+use super::packed::PostingView;
 use super::trades::{OrderRecord, RefundRecord};
 use crate::clock::{Day, Timestamp};
 use crate::money::Fen;
@@ -113,12 +114,13 @@ impl Desk {
     /// The fund bill of an account for a day.
     pub(super) fn fund_bill(&self, mch_id: &str, account: AccountKind, day: Day) -> Option<String> {
         let own = account.of(mch_id);
-        let mut moves: Vec<_> = self.postings.iter().filter(|one| one.from == own || one.to == own).collect();
+        let of_account = |one: &PostingView<'_>| one.from == own.parts() || one.to == own.parts();
+        let mut moves: Vec<_> = self.postings.views(0).filter(of_account).collect();
         moves.sort_by_key(|one| (one.at, one.id));
         let (mut balance, mut rows) = (Fen::ZERO, Vec::new());
         let mut sums = [(0_u64, Fen::ZERO); 2];
         for one in moves {
-            let income = one.to == own;
+            let income = one.to == own.parts();
             let new = if income { balance.checked_add(one.amount) } else { balance.checked_sub(one.amount) };
             balance = new.unwrap_or(balance);
             if one.at.beijing_day() != day {
@@ -128,7 +130,7 @@ impl Desk {
             *count += 1;
             *sum = sum.checked_add(one.amount).unwrap_or(*sum);
             let name = business(one.reason);
-            let number = one.number.clone().unwrap_or_default();
+            let number = one.number.unwrap_or_default();
             rows.push(vec![
                 one.at.to_string(),
                 self.business_order(mch_id, &number, one.reason),
@@ -140,7 +142,7 @@ impl Desk {
                 balance.to_string(),
                 "system".to_owned(),
                 String::new(),
-                number,
+                number.to_owned(),
             ]);
         }
         let [(incomes, income), (expenses, expense)] = sums;
@@ -157,7 +159,7 @@ impl Desk {
         let of_refund = || self.trades.refund(&refund).map(|refund| refund.refund_id.clone());
         let found = match reason {
             Reason::RefundTaken | Reason::RefundClosed | Reason::FeeReturned | Reason::FeeTakenAgain => of_refund(),
-            Reason::Sent | Reason::Refunded => self.packet(mch_id, number).map(|packet| packet.detail_id.clone()),
+            Reason::Sent | Reason::Refunded => self.packet(mch_id, number).map(|packet| packet.detail_id),
             _ => of_order(),
         };
         found.unwrap_or_default()

@@ -77,8 +77,6 @@ async fn unknown() -> Failure {
 async fn overview(State(sandbox): State<Sandbox>) -> Json<Value> {
     let mut desk = sandbox.desk();
     desk.settle();
-    let mut books = desk.statement();
-    books.accounts.clear();
     let gateway = sandbox.0.gateway.get();
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -91,7 +89,7 @@ async fn overview(State(sandbox): State<Sandbox>) -> Json<Value> {
         "directory": sandbox.0.directory,
         "merchants": desk.entities.len(),
         "counts": {
-            "packets": desk.order.len(),
+            "packets": desk.packets.len(),
             "unopened": desk.due.len(),
             "orders": desk.trades.order_list.len(),
             "unpaid": desk.trades.unpaid,
@@ -103,6 +101,6 @@ async fn overview(State(sandbox): State<Sandbox>) -> Json<Value> {
             "postings": desk.postings.len(),
             "faults": desk.faults.rules().len(),
         },
-        "books": books,
+        "books": desk.totals(),
     }))
 }

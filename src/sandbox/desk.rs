@@ -8,16 +8,17 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use super::answers::Answers;
+use super::archive::{PacketId, Packets, Postings};
 use super::behaviour::User;
-use super::books::{Account, Books, Posting, Reason, Statement};
+use super::books::{Account, Books, Reason, Statement};
 use super::clock::SandboxClock;
 use super::fault::Faults;
 use super::log::RequestRecord;
 use super::notices::Notices;
-use super::packets::PacketRecord;
 use super::phone::Phones;
 use super::query_comments::CommentRecord;
 use super::quota::Quotas;
+use super::store::row_key;
 use super::trades::Trades;
 use crate::clock::Timestamp;
 use crate::money::Fen;
@@ -153,16 +154,14 @@ pub(crate) struct Desk {
     pub(super) answers: Answers,
     pub(super) entities: BTreeMap<String, Entity>,
     pub(super) users: HashMap<String, User>,
-    pub(super) packets: HashMap<String, PacketRecord>,
-    /// Keys of packets in the order in which they came.
-    pub(super) order: Vec<String>,
+    pub(super) packets: Packets,
     /// What time will bring: when, and to which packet.
-    pub(super) due: BTreeSet<(Timestamp, String)>,
+    pub(super) due: BTreeSet<(Timestamp, PacketId)>,
     /// When packets will be opened by themselves, as far as anyone knows now.
-    pub(super) openings: BTreeSet<(Timestamp, String)>,
+    pub(super) openings: BTreeSet<(Timestamp, PacketId)>,
     pub(super) phones: Phones,
     pub(super) books: Books,
-    pub(super) postings: Vec<Posting>,
+    pub(super) postings: Postings,
     pub(super) quotas: Quotas,
     pub(super) requests: VecDeque<RequestRecord>,
     pub(super) next_request: u64,
@@ -204,13 +203,12 @@ impl Desk {
             answers: Answers::default(),
             entities: BTreeMap::new(),
             users: HashMap::new(),
-            packets: HashMap::new(),
-            order: Vec::new(),
+            packets: Packets::default(),
             due: BTreeSet::new(),
             openings: BTreeSet::new(),
             phones: Phones::default(),
             books: Books::default(),
-            postings: Vec::new(),
+            postings: Postings::default(),
             quotas: Quotas::default(),
             requests: VecDeque::new(),
             next_request: 1,
@@ -272,9 +270,16 @@ impl Desk {
         number: Option<&str>,
     ) -> bool {
         let Some(posting) = self.books.post(at, from, to, amount, reason, number) else { return false };
-        self.change(Table::Postings, format!("{:016}", posting.id), Some(&posting));
-        self.postings.push(posting);
+        let row = self.postings.push(&posting).to_vec();
+        self.change_row(Table::Postings, posting.id.to_string(), row_key(posting.id), || row);
         true
+    }
+
+    /// Takes over a posting of an earlier start, or `None`: it cannot be read.
+    pub(super) fn restore_posting(&mut self, row: &[u8]) -> Option<()> {
+        let posting = self.postings.restore(row)?;
+        self.books.replay(&posting);
+        Some(())
     }
 
     /// The user of an openid, enrolled under `app_id` at first sight.
@@ -319,6 +324,24 @@ impl Desk {
         self.changes.push(Change { table, key, value });
     }
 
+    /// As [`change`](Self::change), for a row that is packed and lies under a number
+    /// instead of its key.
+    pub(super) fn change_row(&mut self, table: Table, key: String, row: String, value: impl FnOnce() -> Vec<u8>) {
+        if self.listeners.receiver_count() > 0 {
+            self.touched.push((table, key));
+        }
+        if self.durable {
+            self.changes.push(Change { table, key: row, value: Some(value()) });
+        }
+    }
+
+    /// Removes a row, of which nobody needs to hear.
+    pub(super) fn remove_row(&mut self, table: Table, row: String) {
+        if self.durable {
+            self.changes.push(Change { table, key: row, value: None });
+        }
+    }
+
     /// What has changed since the last call. Whoever listens hears of it.
     pub(super) fn take_changes(&mut self) -> Vec<Change> {
         if !self.touched.is_empty() {
@@ -330,7 +353,11 @@ impl Desk {
 
     /// The books now.
     pub(crate) fn statement(&self) -> Statement {
-        let owed = Fen::checked_sum(self.packets.values().map(PacketRecord::unopened)).unwrap_or_default();
-        Statement::of(&self.books, owed, self.trades.under_way())
+        Statement::of(&self.books, self.packets.owed(), self.trades.under_way())
+    }
+
+    /// The same without accounts, of which there may be a million.
+    pub(crate) fn totals(&self) -> Statement {
+        Statement::without_accounts(&self.books, self.packets.owed(), self.trades.under_way())
     }
 }

@@ -3,17 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::certificates::{Authority, Issued, KeyKind};
 use super::clock::SandboxClock;
-use super::desk::{Desk, Table};
-use super::store::Store;
-use super::{FIRST_BALANCE, FIRST_MERCHANTS, Sandbox, failed, refused};
+use super::store::Rows;
+use super::{FIRST_BALANCE, FIRST_MERCHANTS, Sandbox, failed, refused, restore};
 use crate::config::{Entity, P12Encryption};
 use crate::error::Result;
-use crate::money::Fen;
 
 /// `merchant.json`.
 #[derive(Serialize, Deserialize)]
@@ -52,14 +49,10 @@ const MERCHANT: &str = "merchant.json";
 /// Opens the directory, and fills it if it is new.
 pub(super) fn open(directory: &Path) -> Result<Sandbox> {
     fs::create_dir_all(directory).map_err(|error| at(directory, error))?;
-    let mut desk = Desk::new(SandboxClock::Ahead(0), 0, true);
-    let store = Store::open(&directory.join("sandbox.redb"), |table, key, value| load(&mut desk, table, key, value))?;
-    desk.finish_loading();
-    desk.trades.finish_loading();
-    desk.index_phones();
-    desk.await_passwords_again();
-    let now = desk.now();
-    desk.notices.resume(now);
+    let rows = Rows::open(&directory.join("sandbox.redb"))?;
+    let mut desk = restore::desk(&rows)?;
+    let store = rows.into_store()?;
+    store.submit(desk.take_changes()).wait().map_err(|problem| failed("the sandbox's store", problem))?;
     let sandbox = Sandbox::with(desk, authority(directory)?, Some((store, directory.to_owned())));
     issue_first(directory, &sandbox)?;
     for file in merchant_files(directory)? {
@@ -76,51 +69,10 @@ fn at(path: &Path, error: impl std::fmt::Display) -> crate::error::Error {
     failed(&path.display().to_string(), error)
 }
 
-fn load(desk: &mut Desk, table: Table, key: &str, value: &[u8]) -> Result<()> {
-    match table {
-        Table::Settings => drop(desk.loaded_settings.insert(key.to_owned(), parse(table, key, value)?)),
-        Table::Users => drop(desk.users.insert(key.to_owned(), parse(table, key, value)?)),
-        Table::Packets => desk.restore(parse(table, key, value)?),
-        Table::Postings => {
-            let posting = parse(table, key, value)?;
-            desk.books.replay(&posting);
-            desk.postings.push(posting);
-        }
-        Table::Requests => {
-            let record: super::RequestRecord = parse(table, key, value)?;
-            desk.next_request = record.id + 1;
-            desk.requests.push_back(record);
-        }
-        Table::Orders => desk.trades.restore_order(parse(table, key, value)?),
-        Table::Refunds => desk.trades.restore_refund(parse(table, key, value)?),
-        Table::Codes => drop(desk.trades.codes.insert(key.to_owned(), parse(table, key, value)?)),
-        Table::Links => drop(desk.trades.links.insert(key.to_owned(), parse(table, key, value)?)),
-        Table::Notices => desk.notices.restore(parse(table, key, value)?),
-        Table::State => match key {
-            "clock" => desk.clock = parse(table, key, value)?,
-            "answers" => desk.answers = parse(table, key, value)?,
-            "faults" => desk.faults = parse(table, key, value)?,
-            "numbers" => desk.numbers = parse(table, key, value)?,
-            "notice_faults" => desk.notices.faults = parse(table, key, value)?,
-            "comments" => desk.comments = parse(table, key, value)?,
-            _ => desk.seed = parse(table, key, value)?,
-        },
-    }
-    Ok(())
-}
-
-fn parse<T: DeserializeOwned>(table: Table, key: &str, value: &[u8]) -> Result<T> {
-    serde_json::from_slice(value).map_err(|error| {
-        let problem = format!("row {key:?} of {table:?} cannot be read ({error})");
-        failed("the state of another version", problem)
-            .with_next_step("start this version on a new directory, or the old version on this one")
-    })
-}
-
 impl Sandbox {
     pub(super) fn is_new_to_the_books(&self, mch_id: &str) -> bool {
         let account = super::Account::Merchant(mch_id.to_owned());
-        self.balance(mch_id) == Fen::ZERO && !self.desk().postings.iter().any(|posting| posting.to == account)
+        !self.desk().books.knows(&account)
     }
 }
 

@@ -115,21 +115,22 @@ impl Desk {
             }
         };
         let mut opened = HashSet::new();
-        for (at, key) in self.openings.iter().take_while(|(at, _)| *at <= until).take(LOOKED_AT) {
-            let Some(record) = self.packets.get(key) else { continue };
+        for (at, id) in self.openings.iter().take_while(|(at, _)| *at <= until).take(LOOKED_AT) {
+            let Some(record) = self.packets.at(*id) else { continue };
             // Of several notes the first one counts, if it is not out of date.
-            let valid = self.opening(record).is_some_and(|opening| opening <= *at) && *at < record.expires();
-            if valid && opened.insert(key) {
-                add(*at, What::PacketOpened, key);
+            let valid = self.opening(&record).is_some_and(|opening| opening <= *at) && *at < record.expires();
+            if valid && opened.insert(*id) {
+                add(*at, What::PacketOpened, &record.own_key());
             }
         }
-        for (at, key) in self.due.iter().take_while(|(at, _)| *at <= until).take(LOOKED_AT) {
-            let Some(record) = self.packets.get(key) else { continue };
+        for (at, id) in self.due.iter().take_while(|(at, _)| *at <= until).take(LOOKED_AT) {
+            let Some(record) = self.packets.at(*id) else { continue };
+            let key = &record.own_key();
             match record.status {
                 Status::Sending => add(*at, What::PacketClosed, key),
                 Status::Refunding => add(*at, What::PacketBack, key),
                 // The last share is gone by then.
-                Status::Sent if opened.contains(key) && record.claims.len() + 1 == record.shares.len() => {}
+                Status::Sent if opened.contains(id) && record.claims.len() + 1 == record.shares.len() => {}
                 Status::Sent => {
                     add(*at, What::PacketExpires, key);
                     add(at.after(REFUND_TAKES), What::PacketBack, key);

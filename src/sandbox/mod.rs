@@ -38,6 +38,7 @@
 
 mod accounts;
 mod answers;
+mod archive;
 mod assert;
 mod behaviour;
 mod bills;
@@ -64,6 +65,7 @@ mod gate;
 mod log;
 mod notices;
 mod orders;
+mod packed;
 mod packets;
 mod pay_app;
 mod pay_auth_code;
@@ -91,6 +93,7 @@ mod refunds;
 mod refusal;
 mod renewal;
 mod reply;
+mod restore;
 mod routes;
 mod scanning;
 mod server;
@@ -322,7 +325,7 @@ impl Sandbox {
     pub fn packet(&self, mch_id: &str, mch_billno: &str) -> Option<PacketRecord> {
         let mut desk = self.desk();
         desk.settle();
-        desk.packet(mch_id, mch_billno).cloned()
+        desk.packet(mch_id, mch_billno)
     }
 
     /// Packets in the order in which they came, from `offset`, `limit` at most.
@@ -330,8 +333,7 @@ impl Sandbox {
     pub fn packets(&self, offset: usize, limit: usize) -> Vec<PacketRecord> {
         let mut desk = self.desk();
         desk.settle();
-        let keys = desk.order.iter().skip(offset).take(limit);
-        keys.filter_map(|key| desk.packets.get(key).cloned()).collect()
+        desk.packets.page(offset, limit)
     }
 
     /// Opens a packet as a user, who gets the amount that is returned.
@@ -390,7 +392,7 @@ impl Sandbox {
     /// Movements of money in order, from `offset`, `limit` at most.
     #[must_use]
     pub fn postings(&self, offset: usize, limit: usize) -> Vec<Posting> {
-        self.desk().postings.iter().skip(offset).take(limit).cloned().collect()
+        self.desk().postings.page(offset, limit)
     }
 
     /// The last requests to the gateway, newest first, `limit` at most.

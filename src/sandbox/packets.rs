@@ -5,9 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::AccountKind;
+use super::archive::PacketId;
 use super::books::{Account, Reason};
 use super::desk::{Desk, Table};
 use super::fault::scatter;
+use super::packed::PacketView;
+use super::store::row_key;
 use crate::clock::Timestamp;
 use crate::money::Fen;
 use crate::query::RedPacketStatus as Status;
@@ -93,6 +96,11 @@ impl PacketRecord {
         format!("{mch_id}/{mch_billno}")
     }
 
+    /// Its [`key`](Self::key).
+    pub(crate) fn own_key(&self) -> String {
+        Self::key(&self.mch_id, &self.mch_billno)
+    }
+
     /// What users have got of it.
     pub(crate) fn claimed(&self) -> Fen {
         Fen::checked_sum(self.claims.iter().map(|claim| claim.amount)).unwrap_or_default()
@@ -100,77 +108,97 @@ impl PacketRecord {
 
     /// What lies in it unopened.
     pub(crate) fn unopened(&self) -> Fen {
-        if self.status != Status::Sent && self.status != Status::Refunding {
-            return Fen::ZERO;
-        }
-        self.total_amount.checked_sub(self.claimed()).unwrap_or_default()
+        unopened(&self.status, self.total_amount, self.claimed())
     }
 
     /// Until when it can be opened, once it is sent.
     pub(crate) fn expires(&self) -> Timestamp {
-        self.send_time.after(Duration::from_secs(u64::from(limits::CLAIM_HOURS.count()) * 3600))
+        expires(self.send_time)
     }
 
     /// When time will change it, if it will.
     pub(super) fn due(&self) -> Option<Timestamp> {
-        let reentry = Duration::from_secs(u64::from(limits::REENTRY_DAYS.count()) * 86_400);
-        match self.status {
-            Status::Sending => Some(self.created.after(reentry)),
-            Status::Sent => Some(self.expires()),
-            Status::Refunding => Some(self.expires().after(REFUND_TAKES)),
-            _ => None,
-        }
+        due(&self.status, self.created, self.send_time)
+    }
+
+    /// Whether its money ever left the merchant.
+    pub(super) fn is_sent(&self) -> bool {
+        is_sent(&self.status)
+    }
+}
+
+/// As of [`PacketRecord`].
+impl PacketView<'_> {
+    pub(super) fn unopened(&self) -> Fen {
+        unopened(&self.status, self.total_amount, self.claimed)
+    }
+
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        due(&self.status, self.created, self.send_time)
+    }
+
+    pub(super) fn is_sent(&self) -> bool {
+        is_sent(&self.status)
+    }
+}
+
+fn is_sent(status: &Status) -> bool {
+    *status != Status::Sending && *status != Status::Failed
+}
+
+fn unopened(status: &Status, total: Fen, claimed: Fen) -> Fen {
+    if *status != Status::Sent && *status != Status::Refunding {
+        return Fen::ZERO;
+    }
+    total.checked_sub(claimed).unwrap_or_default()
+}
+
+fn expires(send_time: Timestamp) -> Timestamp {
+    send_time.after(Duration::from_secs(u64::from(limits::CLAIM_HOURS.count()) * 3600))
+}
+
+fn due(status: &Status, created: Timestamp, send_time: Timestamp) -> Option<Timestamp> {
+    let reentry = Duration::from_secs(u64::from(limits::REENTRY_DAYS.count()) * 86_400);
+    match status {
+        Status::Sending => Some(created.after(reentry)),
+        Status::Sent => Some(expires(send_time)),
+        Status::Refunding => Some(expires(send_time).after(REFUND_TAKES)),
+        _ => None,
     }
 }
 
 impl Desk {
-    pub(crate) fn packet(&self, mch_id: &str, mch_billno: &str) -> Option<&PacketRecord> {
+    pub(crate) fn packet(&self, mch_id: &str, mch_billno: &str) -> Option<PacketRecord> {
         self.packets.get(&PacketRecord::key(mch_id, mch_billno))
     }
 
     /// Stores a new or changed packet.
-    pub(super) fn put_packet(&mut self, record: PacketRecord) {
+    pub(super) fn put_packet(&mut self, record: &PacketRecord) {
         let key = PacketRecord::key(&record.mch_id, &record.mch_billno);
-        if let Some(before) = self.packets.get(&key) {
-            if let Some(due) = before.due() {
-                self.due.remove(&(due, key.clone()));
+        match self.packets.id(&key) {
+            Some(id) => {
+                if let Some(due) = self.packets.view(id).and_then(|before| before.due()) {
+                    self.due.remove(&(due, id));
+                }
             }
-        } else {
-            self.order.push(key.clone());
-            self.phones.received(&record.re_openid);
+            None => self.phones.received(&record.re_openid),
         }
+        let (id, row) = self.packets.put(record);
+        let row = row.to_vec();
         if let Some(due) = record.due() {
-            self.due.insert((due, key.clone()));
+            self.due.insert((due, id));
         }
-        self.expect_opening(&record, Timestamp::default());
-        self.change(Table::Packets, key.clone(), Some(&record));
-        self.packets.insert(key, record);
+        self.expect_opening(record, id, Timestamp::default());
+        self.change_row(Table::Packets, key, row_key(id.into()), || row);
     }
 
-    /// Takes over a packet of an earlier start, in any order.
-    pub(super) fn restore(&mut self, record: PacketRecord) {
-        let key = PacketRecord::key(&record.mch_id, &record.mch_billno);
-        if let Some(due) = record.due() {
-            self.due.insert((due, key.clone()));
-        }
-        self.order.push(key.clone());
-        self.packets.insert(key, record);
-    }
-
-    /// Puts restored packets in the order in which they came, and counts those
-    /// of today.
-    pub(super) fn finish_loading(&mut self) {
-        let packets = &self.packets;
-        self.order.sort_by_cached_key(|key| packets.get(key).map(|record| (record.created, record.detail_id.clone())));
-        let today = self.now().beijing_day();
-        for record in self.packets.values() {
-            if let Some(at) = self.opening(record) {
-                self.openings.insert((at, PacketRecord::key(&record.mch_id, &record.mch_billno)));
-            }
-            let sent = record.status != Status::Sending && record.status != Status::Failed;
-            if sent && record.send_time.beijing_day() == today {
-                self.quotas.sent(&record.mch_id, &record.re_openid, record.total_amount, record.send_time);
-            }
+    /// Takes over packets that an earlier version stored under their numbers, in any
+    /// order, and stores them anew in the order in which they came.
+    pub(super) fn take_over(&mut self, mut records: Vec<PacketRecord>) {
+        records.sort_by(|a, b| (a.created, &a.detail_id).cmp(&(b.created, &b.detail_id)));
+        for record in &records {
+            self.put_packet(record);
+            self.remove_row(Table::Packets, PacketRecord::key(&record.mch_id, &record.mch_billno));
         }
     }
 
@@ -191,31 +219,25 @@ impl Desk {
     pub(crate) fn settle(&mut self) {
         let now = self.now();
         while let Some((_, queue)) = self.next_event().filter(|(at, _)| *at <= now) {
-            let next = match queue {
-                Queue::Packets => self.due.pop_first(),
-                Queue::Openings => self.openings.pop_first(),
-                Queue::Refunds => self.trades.due.pop_first(),
-                Queue::Passwords => self.waiting.pop_first(),
+            // The queue has a first one, since that is what was found.
+            let _ = match queue {
+                Queue::Packets => self.due.pop_first().map(|(at, id)| self.change_by_itself(id, at)),
+                Queue::Openings => self.openings.pop_first().map(|(at, id)| self.open_by_itself(id, at)),
+                Queue::Refunds => self.trades.due.pop_first().map(|(at, key)| self.end_by_itself(&key, at)),
+                Queue::Passwords => self.waiting.pop_first().map(|(at, key)| self.give_up_password(&key, at)),
             };
-            let Some((at, key)) = next else { return };
-            match queue {
-                Queue::Packets => self.change_by_itself(&key, at),
-                Queue::Openings => self.open_by_itself(&key, at),
-                Queue::Refunds => self.end_by_itself(&key, at),
-                Queue::Passwords => self.give_up_password(&key, at),
-            }
         }
     }
 
-    fn change_by_itself(&mut self, key: &str, at: Timestamp) {
-        let Some(mut record) = self.packets.get(key).cloned() else { return };
+    fn change_by_itself(&mut self, id: PacketId, at: Timestamp) {
+        let Some(mut record) = self.packets.at(id) else { return };
         match record.status {
             Status::Sending => record.status = Status::Failed,
             Status::Sent => record.status = Status::Refunding,
             Status::Refunding => self.give_back(&mut record, at),
             _ => {}
         }
-        self.put_packet(record);
+        self.put_packet(&record);
     }
 
     /// The money that nobody has opened is back with the merchant.
@@ -254,7 +276,7 @@ impl Desk {
     /// Says why there is nothing to open.
     pub(crate) fn open_packet(&mut self, mch_id: &str, mch_billno: &str, openid: &str) -> Result<Fen, String> {
         self.settle();
-        let Some(record) = self.packet(mch_id, mch_billno).cloned() else {
+        let Some(record) = self.packet(mch_id, mch_billno) else {
             return Err(format!("merchant {mch_id} has no packet {mch_billno}"));
         };
         let now = self.now();
@@ -288,13 +310,13 @@ impl Desk {
         if record.claims.len() == record.shares.len() {
             record.status = Status::Received;
         }
-        self.put_packet(record);
+        self.put_packet(&record);
         Ok(amount)
     }
 
     /// WeChat's number for the next packet: 31 digits, as live ones.
     pub(super) fn next_detail_id(&self) -> String {
-        let number = 3_000_000_000_000_u64 + self.order.len() as u64 + 1;
+        let number = 3_000_000_000_000_u64 + self.packets.len() as u64 + 1;
         format!("1000041701{}{number:013}", self.now().beijing_day().compact())
     }
 
@@ -308,7 +330,7 @@ impl Desk {
             } else {
                 // Up to twice the average, as people know it from group chats.
                 let most = (left * 2 / rest).min(left - (rest - 1)).max(1);
-                let random = scatter(self.seed, (self.order.len() as u64) << 8 | rest.unsigned_abs() & 0xff);
+                let random = scatter(self.seed, (self.packets.len() as u64) << 8 | rest.unsigned_abs() & 0xff);
                 1 + i64::try_from(random % most.unsigned_abs()).unwrap_or(0)
             };
             left -= share;

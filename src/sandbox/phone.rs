@@ -246,8 +246,8 @@ impl Sandbox {
 impl Desk {
     /// Packets that were for this user, newest first.
     pub(super) fn packets_for(&self, openid: &str) -> impl Iterator<Item = PacketRecord> {
-        let keys = self.phones.positions(openid).filter_map(|position| self.order.get(position));
-        keys.filter_map(|key| self.packets.get(key)).filter(move |record| record.re_openid == openid).cloned()
+        let packets = self.phones.positions(openid).filter_map(|position| self.packets.nth(position));
+        packets.filter(move |packet| packet.re_openid == openid).map(|packet| packet.to_record())
     }
 
     /// Orders that can be paid now, by those whom [`payers`] names; first those
@@ -262,7 +262,7 @@ impl Desk {
 
     fn chat(&self, openid: &str, limit: usize, name_of: impl Fn(&str) -> String) -> Vec<Entry> {
         let shared = self.phones.shares.get(openid).into_iter().flatten().rev();
-        let shared = shared.filter_map(|key| self.packets.get(key)).cloned();
+        let shared = shared.filter_map(|key| self.packets.get(key));
         let mut chat: Vec<Entry> = self
             .packets_for(openid)
             .take(limit)
@@ -302,11 +302,14 @@ impl Desk {
     /// Makes the index after a restart, when everything is in its order.
     pub(super) fn index_phones(&mut self) {
         let mut phones = Phones::default();
-        for key in &self.order {
-            let Some(record) = self.packets.get(key) else { continue };
-            phones.received(&record.re_openid);
-            for claim in record.claims.iter().filter(|claim| claim.openid != record.re_openid) {
-                phones.shared(&claim.openid, key.clone());
+        for packet in (0..self.packets.len()).filter_map(|position| self.packets.nth(position)) {
+            phones.received(packet.re_openid);
+            // Only a group can be opened by others.
+            if packet.group.is_some() {
+                let record = packet.to_record();
+                for claim in record.claims.iter().filter(|claim| claim.openid != record.re_openid) {
+                    phones.shared(&claim.openid, record.own_key());
+                }
             }
         }
         for order in self.trades.order_list.iter().filter_map(|key| self.trades.order(key)) {

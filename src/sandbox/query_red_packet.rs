@@ -25,7 +25,7 @@ pub(super) fn handle(desk: &mut Desk, call: &Call) -> Result<Reply, Refusal> {
         .packet(&call.mch_id, call.text("mch_billno"))
         .filter(|record| record.app_id == call.app_id && now.since(record.created) <= horizon);
     match found {
-        Some(record) => Ok(found_doc(record).into()),
+        Some(record) => Ok(found_doc(&record).into()),
         None => {
             let mut refusal = Refusal::of(call.contract, "NOT_FOUND").echoing(call.contract, &call.doc);
             if settings.not_found_as_system_error {

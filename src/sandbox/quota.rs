@@ -1,17 +1,19 @@
 //! What was used of the day's and the second's limits.
 
 use std::collections::HashMap;
+use std::ops::Range;
+use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::clock::{Day, Timestamp};
+use crate::clock::Timestamp;
 use crate::money::Fen;
 
 /// Counters of the current Beijing day and of the current second.
 #[derive(Default)]
 pub(crate) struct Quotas {
-    day: Option<Day>,
-    users: HashMap<(String, String), (u32, Fen)>,
+    /// The Beijing day, from its first moment to the first of the next.
+    day: Range<Timestamp>,
     merchants: HashMap<String, MerchantDay>,
     seconds: HashMap<(String, &'static str), (i64, u32)>,
 }
@@ -20,8 +22,8 @@ pub(crate) struct Quotas {
 #[derive(Default)]
 struct MerchantDay {
     paid: Fen,
-    /// How many users got a packet.
-    users: usize,
+    /// Packets and fen of each user who got one, by openid.
+    users: HashMap<Box<str>, (u32, Fen)>,
     /// Who got most.
     busiest: Option<BusiestUser>,
 }
@@ -50,13 +52,13 @@ struct BusiestUser {
 impl Quotas {
     /// What a merchant has used at `now`.
     pub(crate) fn usage(&self, mch_id: &str, now: Timestamp, merchant_day_amount: Fen) -> Usage {
-        let today = self.merchants.get(mch_id).filter(|_| self.day == Some(now.beijing_day()));
+        let today = self.merchants.get(mch_id).filter(|_| self.day.contains(&now));
         let calls = self.seconds.iter().filter(|((own, _), (second, _))| own == mch_id && *second == now.unix());
         Usage {
             calls_this_second: calls.map(|(_, (_, count))| count).sum(),
             paid_today: today.map(|day| day.paid).unwrap_or_default(),
             merchant_day_amount,
-            users_today: today.map_or(0, |day| day.users),
+            users_today: today.map_or(0, |day| day.users.len()),
             busiest_user: today.and_then(|day| day.busiest.clone()),
         }
     }
@@ -77,7 +79,8 @@ impl Quotas {
     /// Packets and fen that a user had from a merchant on the day of `now`.
     pub(crate) fn user(&mut self, mch_id: &str, openid: &str, now: Timestamp) -> (u32, Fen) {
         self.turn(now);
-        self.users.get(&(mch_id.to_owned(), openid.to_owned())).copied().unwrap_or_default()
+        let today = self.merchants.get(mch_id);
+        today.and_then(|day| day.users.get(openid)).copied().unwrap_or_default()
     }
 
     /// Fen that a merchant paid out on the day of `now`.
@@ -89,13 +92,15 @@ impl Quotas {
     /// Counts a packet that was sent at `at`.
     pub(crate) fn sent(&mut self, mch_id: &str, openid: &str, amount: Fen, at: Timestamp) {
         self.turn(at);
-        let (count, sum) = self.users.entry((mch_id.to_owned(), openid.to_owned())).or_default();
+        if !self.merchants.contains_key(mch_id) {
+            self.merchants.insert(mch_id.to_owned(), MerchantDay::default());
+        }
+        let Some(day) = self.merchants.get_mut(mch_id) else { return };
+        day.paid = day.paid.checked_add(amount).unwrap_or(day.paid);
+        let (count, sum) = day.users.entry(openid.into()).or_default();
         *count += 1;
         *sum = sum.checked_add(amount).unwrap_or(*sum);
         let (count, sum) = (*count, *sum);
-        let day = self.merchants.entry(mch_id.to_owned()).or_default();
-        day.paid = day.paid.checked_add(amount).unwrap_or(day.paid);
-        day.users += usize::from(count == 1);
         match &mut day.busiest {
             Some(busiest) if busiest.openid == openid => (busiest.count, busiest.amount) = (count, sum),
             Some(busiest) if (busiest.count, busiest.amount) >= (count, sum) => {}
@@ -104,19 +109,21 @@ impl Quotas {
     }
 
     fn turn(&mut self, now: Timestamp) {
-        let day = now.beijing_day();
-        if self.day != Some(day) {
-            self.day = Some(day);
-            self.users.clear();
+        if !self.day.contains(&now) {
+            self.day = day_of(now);
             self.merchants.clear();
         }
     }
 }
 
+/// The Beijing day of a moment.
+pub(super) fn day_of(moment: Timestamp) -> Range<Timestamp> {
+    let start = moment.beijing_day().start();
+    start..start.after(Duration::from_secs(86_400))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

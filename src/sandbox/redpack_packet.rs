@@ -57,15 +57,15 @@ pub(super) fn issue(desk: &mut Desk, call: &Call, group: Option<u32>) -> Result<
     let amount = Fen::new(call.integer("total_amount"));
     let mut record = match desk.packet(&call.mch_id, call.text("mch_billno")) {
         Some(known) => {
-            same_order(call, known, amount, group).map_err(|text| {
+            same_order(call, &known, amount, group).map_err(|text| {
                 let mut refusal = refuse("FATAL_ERROR");
                 refusal.text = text.to_owned();
                 refusal
             })?;
             match known.status {
                 Status::Failed => return Err(refuse("SEND_FAILED")),
-                Status::Sending => known.clone(),
-                _ => return Ok(accepted(call, known)),
+                Status::Sending => known,
+                _ => return Ok(accepted(call, &known)),
             }
         }
         None => new_record(desk, call, amount, group),
@@ -99,7 +99,7 @@ pub(super) fn issue(desk: &mut Desk, call: &Call, group: Option<u32>) -> Result<
     }
     if call.hold {
         record.send_time = now;
-        desk.put_packet(record);
+        desk.put_packet(&record);
         return Err(refuse("PROCESSING"));
     }
     let (count, received) = desk.quotas.user(&call.mch_id, &record.re_openid, now);
@@ -124,7 +124,7 @@ pub(super) fn issue(desk: &mut Desk, call: &Call, group: Option<u32>) -> Result<
         let refusal = refuse(code);
         record.reason = Some(refusal.text.clone());
         record.send_time = now;
-        desk.put_packet(record);
+        desk.put_packet(&record);
         let kept = "the bill is kept in SENDING; send it again when the cause is gone";
         let refusal = match code {
             "NO_AUTH" if user.risk_blocked => {
@@ -147,7 +147,7 @@ pub(super) fn issue(desk: &mut Desk, call: &Call, group: Option<u32>) -> Result<
         });
     }
     let answer = accepted(call, &record);
-    desk.put_packet(record);
+    desk.put_packet(&record);
     Ok(answer)
 }
 

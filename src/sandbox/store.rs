@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, TableDefinition};
 use tokio::sync::oneshot;
 
 use super::desk::{Change, Table};
@@ -28,9 +28,18 @@ const ALL: [Table; 11] = [
 /// The most batches that share one sync.
 const GROUP: usize = 512;
 
-type Rows = TableDefinition<'static, &'static str, &'static [u8]>;
+/// What the database may keep of its file in memory, in bytes. Everything is read
+/// once, at the start, so that more would hardly help.
+const CACHE: usize = 32 << 20;
 
-fn definition(table: Table) -> Rows {
+/// The key of a row that has a number, so that keys have the order of numbers.
+pub(super) fn row_key(number: u64) -> String {
+    format!("{number:016}")
+}
+
+type Definition = TableDefinition<'static, &'static str, &'static [u8]>;
+
+fn definition(table: Table) -> Definition {
     TableDefinition::new(match table {
         Table::Settings => "settings",
         Table::Users => "users",
@@ -80,36 +89,62 @@ impl Storing {
 
 const GONE: &str = "the store has stopped after an earlier error; restart the sandbox";
 
-impl Store {
-    /// Opens or creates the database and hands every row to `load`, table by
-    /// table, in the order of keys.
+/// The database as an earlier start left it.
+pub(crate) struct Rows {
+    database: Database,
+    label: String,
+}
+
+impl Rows {
+    /// Opens or creates the database.
     ///
     /// # Errors
     /// The file cannot be used, or another sandbox holds it.
-    pub(crate) fn open(path: &Path, mut load: impl FnMut(Table, &str, &[u8]) -> Result<()>) -> Result<Self> {
-        let label = path.display();
-        let database = Database::create(path).map_err(|error| match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => failed(
-                &label.to_string(),
-                "another sandbox runs on this directory; stop it, or give this one another directory",
-            ),
-            error => failed(&label.to_string(), error),
-        })?;
-        prepare(&database).map_err(|error| failed(&label.to_string(), error))?;
-        for table in ALL {
-            let rows = read(&database, table).map_err(|error| failed(&label.to_string(), error))?;
-            for (key, value) in rows {
-                load(table, &key, &value)?;
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let label = path.display().to_string();
+        let database = Database::builder().set_cache_size(CACHE).create(path).map_err(|error| match error {
+            redb::DatabaseError::DatabaseAlreadyOpen => {
+                failed(&label, "another sandbox runs on this directory; stop it, or give this one another directory")
             }
-        }
+            error => failed(&label, error),
+        })?;
+        prepare(&database).map_err(|error| failed(&label, error))?;
+        Ok(Self { database, label })
+    }
+
+    /// How many rows a table has.
+    pub(crate) fn count(&self, table: Table) -> Result<usize> {
+        let count = || -> std::result::Result<u64, redb::Error> {
+            Ok(self.database.begin_read()?.open_table(definition(table))?.len()?)
+        };
+        let count = count().map_err(|error| failed(&self.label, error))?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    /// Hands every row of a table to `load`, in the order of keys, until it fails.
+    /// Several threads may read at a time.
+    ///
+    /// # Errors
+    /// The file cannot be read, or `load` has failed.
+    pub(crate) fn read(&self, table: Table, load: impl FnMut(&str, &[u8]) -> Result<()>) -> Result<()> {
+        read(&self.database, table, load).map_err(|error| failed(&self.label, error))?
+    }
+
+    /// Begins to write.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(crate) fn into_store(self) -> Result<Store> {
         let (sender, receiver) = mpsc::channel();
         let writer = std::thread::Builder::new()
             .name("hongbao-sandbox-store".to_owned())
-            .spawn(move || write_all(&database, &receiver))
+            .spawn(move || write_all(&self.database, &receiver))
             .map_err(|error| failed("the store's thread", error))?;
-        Ok(Self { sender: Some(sender), writer: Some(writer) })
+        Ok(Store { sender: Some(sender), writer: Some(writer) })
     }
+}
 
+impl Store {
     /// Queues changes; the order of calls is the order on disk.
     pub(crate) fn submit(&self, changes: Vec<Change>) -> Stored {
         let (sender, stored) = mpsc::channel();
@@ -163,15 +198,21 @@ fn prepare(database: &Database) -> std::result::Result<(), redb::Error> {
     Ok(())
 }
 
-fn read(database: &Database, table: Table) -> std::result::Result<Vec<(String, Vec<u8>)>, redb::Error> {
+/// Reads rows until `load` fails.
+fn read(
+    database: &Database,
+    table: Table,
+    mut load: impl FnMut(&str, &[u8]) -> Result<()>,
+) -> std::result::Result<Result<()>, redb::Error> {
     let transaction = database.begin_read()?;
     let rows = transaction.open_table(definition(table))?;
-    let mut all = Vec::new();
     for row in rows.iter()? {
         let (key, value) = row?;
-        all.push((key.value().to_owned(), value.value().to_vec()));
+        if let Err(error) = load(key.value(), value.value()) {
+            return Ok(Err(error));
+        }
     }
-    Ok(all)
+    Ok(Ok(()))
 }
 
 fn write_all(database: &Database, receiver: &mpsc::Receiver<Batch>) {
@@ -202,8 +243,13 @@ fn write(database: &Database, group: &[Batch]) -> std::result::Result<(), redb::
     }
     let transaction = database.begin_write()?;
     for table in ALL {
+        let mut changes =
+            group.iter().flat_map(|batch| &batch.changes).filter(|change| change.table == table).peekable();
+        if changes.peek().is_none() {
+            continue;
+        }
         let mut rows = transaction.open_table(definition(table))?;
-        for change in group.iter().flat_map(|batch| &batch.changes).filter(|change| change.table == table) {
+        for change in changes {
             match &change.value {
                 Some(value) => rows.insert(change.key.as_str(), value.as_slice())?,
                 None => rows.remove(change.key.as_str())?,
@@ -221,7 +267,7 @@ mod tests {
     #[tokio::test]
     async fn behind_all_is_behind_all() {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(&directory.path().join("sandbox.redb"), |_, _, _| Ok(())).unwrap();
+        let store = Rows::open(&directory.path().join("sandbox.redb")).unwrap().into_store().unwrap();
         for n in 0..20 {
             let change = Change { table: Table::State, key: n.to_string(), value: Some(vec![0]) };
             let earlier = store.submit(vec![change]);

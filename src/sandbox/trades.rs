@@ -175,6 +175,8 @@ pub(crate) struct Trades {
     pub(super) due: BTreeSet<(Timestamp, String)>,
     /// How many orders nobody has paid yet, as far as they can be paid.
     pub(super) unpaid: usize,
+    /// The merchants' money that is on its way to users, in fen; kept at each change.
+    under_way: i128,
 }
 
 impl OrderRecord {
@@ -255,9 +257,10 @@ impl RefundRecord {
         if self.changed <= moment { self.status.clone() } else { RefundStatus::Processing }
     }
 
-    /// Whether the merchant's money is on its way to the user.
-    pub(crate) fn is_under_way(&self) -> bool {
-        self.is_real() && matches!(self.status, RefundStatus::Processing | RefundStatus::Change)
+    /// The merchant's money that is on its way to the user, in fen.
+    fn under_way(&self) -> i128 {
+        let open = self.is_real() && matches!(self.status, RefundStatus::Processing | RefundStatus::Change);
+        if open { i128::from(self.settlement_fee().get()) } else { 0 }
     }
 }
 
@@ -343,9 +346,13 @@ impl Trades {
 
     fn keep_refund(&mut self, record: RefundRecord) {
         let key = record.own_key();
-        if let Some(due) = self.refunds.get(&key).and_then(|before| before.due) {
-            self.due.remove(&(due, key.clone()));
+        if let Some(before) = self.refunds.get(&key) {
+            self.under_way -= before.under_way();
+            if let Some(due) = before.due {
+                self.due.remove(&(due, key.clone()));
+            }
         }
+        self.under_way += record.under_way();
         if let Some(due) = record.due {
             self.due.insert((due, key.clone()));
         }
@@ -377,10 +384,10 @@ impl Trades {
         }
     }
 
-    /// The merchants' money that is on its way to users.
+    /// The merchants' money that is on its way to users, counted from the refunds
+    /// themselves.
     pub(crate) fn under_way(&self) -> Fen {
-        let open = self.refunds.values().filter(|refund| refund.is_under_way());
-        Fen::checked_sum(open.map(RefundRecord::settlement_fee)).unwrap_or_default()
+        Fen::new(i64::try_from(self.under_way).unwrap_or_default())
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::answer::Asked;
 use crate::sandbox::desk::Desk;
+use crate::sandbox::packed::PacketView;
 use crate::sandbox::{
     Account, NoticeRecord, OrderRecord, PacketRecord, Posting, RefundRecord, RequestRecord, Sandbox, User,
 };
@@ -124,18 +125,18 @@ impl Sandbox {
 pub(super) async fn packets(State(sandbox): State<Sandbox>, Asked(wanted): Asked<Wanted>) -> Part<PacketRecord> {
     let Wanted { mch_id, openid, status, search, .. } = &wanted;
     let everything = Wanted::is_everything(&[mch_id.is_some(), openid.is_some(), status.is_some(), search.is_some()]);
-    let fits = |packet: &PacketRecord| {
-        let names = [&*packet.mch_billno, &*packet.re_openid, &*packet.send_name, &*packet.wishing, &*packet.act_name];
-        Wanted::is(mch_id.as_ref(), &packet.mch_id)
-            && Wanted::is(openid.as_ref(), &packet.re_openid)
+    let fits = |packet: &PacketView<'_>| {
+        let names = [packet.mch_billno, packet.re_openid, packet.send_name, packet.wishing, packet.act_name];
+        Wanted::is(mch_id.as_ref(), packet.mch_id)
+            && Wanted::is(openid.as_ref(), packet.re_openid)
             && Wanted::is(status.as_ref(), packet.status.as_str())
             && wanted.hits(&names)
     };
     sandbox.part(
         &wanted,
         everything,
-        |desk| desk.order.len(),
-        |desk, n| desk.packets.get(desk.order.get(n)?).filter(|packet| fits(packet)).cloned(),
+        |desk| desk.packets.len(),
+        |desk, n| desk.packets.nth(n).filter(fits).map(|packet| packet.to_record()),
     )
 }
 
@@ -236,7 +237,7 @@ pub(super) async fn postings(State(sandbox): State<Sandbox>, Asked(wanted): Aske
         &wanted,
         everything,
         |desk| desk.postings.len(),
-        |desk, n| desk.postings.get(n).filter(|posting| fits(posting)).cloned(),
+        |desk, n| desk.postings.nth(n)?.to_posting().filter(fits),
     )
 }
 

@@ -88,9 +88,5 @@ pub(super) struct Wanted {
 }
 
 pub(super) async fn books(State(sandbox): State<Sandbox>, Asked(wanted): Asked<Wanted>) -> Json<Statement> {
-    let mut books = sandbox.books();
-    if wanted.accounts == Some(false) {
-        books.accounts.clear();
-    }
-    Json(books)
+    Json(if wanted.accounts == Some(false) { sandbox.totals() } else { sandbox.books() })
 }

@@ -1,0 +1,271 @@
+//! All packets and postings, packed: what is asked for is unpacked on the way out.
+
+use std::collections::HashMap;
+use std::collections::hash_map::{Entry, RandomState};
+use std::hash::BuildHasher as _;
+
+use super::books::Posting;
+use super::packed::{self, PacketView, PostingView};
+use super::packets::PacketRecord;
+use crate::money::Fen;
+
+/// Counts packets from zero, in the order in which they came.
+pub(super) type PacketId = u32;
+
+/// All packets, in the order in which they came.
+#[derive(Default)]
+pub(super) struct Packets {
+    rows: Vec<Box<[u8]>>,
+    /// By the hash of the key: the key itself is in the row.
+    by_hash: HashMap<u64, PacketId>,
+    /// Those whose hash another packet had first.
+    others: HashMap<String, PacketId>,
+    hasher: RandomState,
+    /// What lies unopened in all of them, in fen; kept at each change.
+    owed: i128,
+}
+
+impl Packets {
+    /// None yet, and room for so many.
+    pub(super) fn with_room(count: usize) -> Self {
+        Self { rows: Vec::with_capacity(count), by_hash: HashMap::with_capacity(count), ..Self::default() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// By its key, `mch_id/mch_billno`.
+    pub(super) fn get(&self, key: &str) -> Option<PacketRecord> {
+        self.at(self.id(key)?)
+    }
+
+    pub(super) fn id(&self, key: &str) -> Option<PacketId> {
+        let id = *self.by_hash.get(&self.hasher.hash_one(key))?;
+        if self.view(id)?.has_key(key) { Some(id) } else { self.others.get(key).copied() }
+    }
+
+    /// Notes the number of a key that is not known yet.
+    fn note(&mut self, key: String, id: PacketId) {
+        match self.by_hash.entry(self.hasher.hash_one(key.as_str())) {
+            Entry::Vacant(free) => drop(free.insert(id)),
+            Entry::Occupied(_) => drop(self.others.insert(key, id)),
+        }
+    }
+
+    pub(super) fn at(&self, id: PacketId) -> Option<PacketRecord> {
+        self.view(id).map(|view| view.to_record())
+    }
+
+    pub(super) fn view(&self, id: PacketId) -> Option<PacketView<'_>> {
+        self.nth(usize::try_from(id).ok()?)
+    }
+
+    /// In the order in which they came, from zero.
+    pub(super) fn nth(&self, position: usize) -> Option<PacketView<'_>> {
+        PacketView::read(self.rows.get(position)?)
+    }
+
+    /// From `offset`, `limit` at most, oldest first.
+    pub(super) fn page(&self, offset: usize, limit: usize) -> Vec<PacketRecord> {
+        let rows = self.rows.iter().skip(offset).take(limit);
+        rows.filter_map(|row| PacketView::read(row)).map(|view| view.to_record()).collect()
+    }
+
+    /// The unopened rest of all packets, counted from the packets themselves.
+    pub(super) fn owed(&self) -> Fen {
+        Fen::new(i64::try_from(self.owed).unwrap_or_default())
+    }
+
+    /// Keeps a new or changed packet; its number and what is to be stored.
+    pub(super) fn put(&mut self, record: &PacketRecord) -> (PacketId, &[u8]) {
+        let key = PacketRecord::key(&record.mch_id, &record.mch_billno);
+        let id = self.id(&key).unwrap_or_else(|| {
+            // Four thousand million packets are beyond any memory.
+            let id = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+            self.note(key, id);
+            self.rows.push(Box::default());
+            id
+        });
+        self.owed -= self.view(id).map_or(0, |view| i128::from(view.unopened().get()));
+        self.owed += i128::from(record.unopened().get());
+        let row = &mut self.rows[id as usize];
+        *row = packed::packet(record).into();
+        (id, row)
+    }
+
+    /// Takes over the next packet of an earlier start; `None` if it is not the
+    /// next one or cannot be read.
+    pub(super) fn restore(&mut self, id: usize, row: &[u8]) -> Option<(PacketId, PacketView<'_>)> {
+        let view = PacketView::read(row).filter(|_| id == self.rows.len())?;
+        let id = u32::try_from(id).ok()?;
+        self.owed += i128::from(view.unopened().get());
+        self.note(PacketRecord::key(view.mch_id, view.mch_billno), id);
+        self.rows.push(row.into());
+        Some((id, self.view(id)?))
+    }
+}
+
+/// All postings, in the order in which they were made. They never change, so they
+/// lie one behind the other.
+#[derive(Default)]
+pub(super) struct Postings {
+    bytes: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Postings {
+    /// Makes room for so many more.
+    pub(super) fn reserve(&mut self, count: usize) {
+        self.ends.reserve(count);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Keeps it and gives what is to be stored.
+    pub(super) fn push(&mut self, posting: &Posting) -> &[u8] {
+        let start = self.bytes.len();
+        packed::posting(posting, &mut self.bytes);
+        self.ends.push(self.bytes.len());
+        &self.bytes[start..]
+    }
+
+    /// Takes over a posting of an earlier start, if it can be read.
+    pub(super) fn restore(&mut self, row: &[u8]) -> Option<PostingView<'_>> {
+        PostingView::read(row)?;
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(row);
+        self.ends.push(self.bytes.len());
+        PostingView::read(&self.bytes[start..])
+    }
+
+    /// In the order in which they were made, from zero.
+    pub(super) fn nth(&self, position: usize) -> Option<PostingView<'_>> {
+        let start = position.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
+        PostingView::read(self.bytes.get(start..*self.ends.get(position)?)?)
+    }
+
+    /// Without unpacking them, from `offset` on; oldest first.
+    pub(super) fn views(&self, offset: usize) -> impl DoubleEndedIterator<Item = PostingView<'_>> {
+        (offset.min(self.len())..self.len()).filter_map(|position| self.nth(position))
+    }
+
+    /// From `offset`, `limit` at most, oldest first.
+    pub(super) fn page(&self, offset: usize, limit: usize) -> Vec<Posting> {
+        self.views(offset).take(limit).filter_map(|view| view.to_posting()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sandbox::Sandbox;
+    use crate::sandbox::fault::scatter;
+    use crate::{BillNo, OpenId, redpack};
+
+    fn record() -> PacketRecord {
+        serde_json::from_value(serde_json::json!({
+            "mch_id": "1900000101", "mch_billno": "A1", "app_id": "wx5a0d8c3f1e2b4a61",
+            "re_openid": "oAlice1a2b3c4d5e6f7g8h9i0jkl", "total_amount": 188, "group": null,
+            "detail_id": "1", "status": "SENT", "reason": null, "created": 1, "send_time": 1, "refund_time": null,
+            "refund_amount": null, "shares": [188], "claims": [], "send_name": "", "wishing": "", "act_name": "",
+            "remark": "",
+        }))
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn totals_that_are_kept_are_those_that_are_counted() {
+        let noon = "2025-03-18 12:00:00".parse().unwrap();
+        for seed in 0..8 {
+            let sandbox = Sandbox::builder().frozen_at(noon).seed(seed).build().unwrap();
+            let entity = sandbox.merchants().remove(0);
+            sandbox.change_settings(&entity.mch_id, |settings| settings.calls_per_second = u32::MAX).unwrap();
+            let client = sandbox.client(&entity).unwrap();
+            for step in 0..60 {
+                let chance = scatter(seed, step);
+                let user = format!("oUser{:023}", chance / 64 % 5);
+                let number = format!("A{}", chance / 512 % 20);
+                match chance % 8 {
+                    0..3 => {
+                        let packet = redpack::Packet {
+                            mch_billno: BillNo::new(&number).unwrap(),
+                            re_openid: OpenId::new(&user).unwrap(),
+                            total_amount: Fen::new(100 + i64::from(chance.to_le_bytes()[5])),
+                            send_name: "蓝鲸咖啡".into(),
+                            wishing: "早安".into(),
+                            act_name: "签到有礼".into(),
+                            remark: "七天".into(),
+                            client_ip: [127, 0, 0, 1].into(),
+                            extra: redpack::Extra::default(),
+                        };
+                        // A number that is known with another amount is refused.
+                        let _ = client.send(&packet).await;
+                    }
+                    3..7 => {
+                        if let Some(packet) = sandbox.packet(&entity.mch_id, &number) {
+                            let _ = sandbox.open_packet(&entity.mch_id, &number, &packet.re_openid);
+                        }
+                    }
+                    _ => drop(sandbox.advance(Duration::from_secs(chance % 50_000)).unwrap()),
+                }
+                let books = sandbox.books();
+                let packets = sandbox.packets(0, usize::MAX);
+                let owed = Fen::checked_sum(packets.iter().map(PacketRecord::unopened)).unwrap();
+                assert_eq!(books.owed_to_packets, owed);
+                let users = books.accounts.iter().filter(|one| one.account.parts().0 == 3).map(|one| one.balance);
+                assert_eq!(books.with_users, Fen::checked_sum(users).unwrap());
+                assert_eq!(sandbox.totals(), crate::sandbox::Statement { accounts: Vec::new(), ..books.clone() });
+                assert!(books.balanced, "{books}");
+            }
+            assert!(!sandbox.packets(0, 1).is_empty());
+        }
+    }
+
+    #[test]
+    fn keys_of_one_hash_are_kept_apart() {
+        let mut packets = Packets::default();
+        let put = |packets: &mut Packets, number: &str| {
+            let mut record = record();
+            number.clone_into(&mut record.mch_billno);
+            packets.put(&record).0
+        };
+        let first = put(&mut packets, "A1");
+        // As if this key had the hash of the first.
+        let hash = packets.hasher.hash_one("1900000101/B1");
+        packets.by_hash.insert(hash, first);
+        assert_eq!(packets.id("1900000101/B1"), None);
+        let second = put(&mut packets, "B1");
+        assert_ne!(first, second);
+        assert_eq!(packets.others.len(), 1);
+        for (id, number) in [(first, "A1"), (second, "B1")] {
+            assert_eq!(put(&mut packets, number), id);
+            assert_eq!(packets.get(&format!("1900000101/{number}")).unwrap().mch_billno, number);
+        }
+        assert_eq!(packets.len(), 2);
+    }
+
+    #[test]
+    fn a_page_of_postings_is_that_part_of_them() {
+        let sandbox = Sandbox::new().unwrap();
+        let mch_id = sandbox.merchants().remove(0).mch_id;
+        for fen in 1..=20 {
+            sandbox.top_up(&mch_id, Fen::new(fen)).unwrap();
+        }
+        let all = sandbox.postings(0, usize::MAX);
+        assert_eq!(all.len(), 22);
+        assert!(all.iter().zip(1..).all(|(posting, id)| posting.id == id));
+        for (offset, limit) in [(0, 5), (3, 4), (20, 9), (22, 1), (99, 1)] {
+            let end = (offset + limit).min(22);
+            assert_eq!(sandbox.postings(offset, limit), all[offset.min(22)..end.max(offset.min(22))]);
+        }
+        let desk = sandbox.desk();
+        let newest: Vec<u64> = desk.postings.views(0).rev().take(2).map(|view| view.id).collect();
+        assert_eq!(newest, [22, 21]);
+    }
+}

@@ -1,0 +1,248 @@
+//! What an earlier start left on disk, read into memory.
+//!
+//! Packets are half of it, and so they are read side by side with the rest. The
+//! version before this one stored packets and postings as JSON, packets under
+//! their numbers; what it left is stored anew.
+
+use std::collections::BTreeSet;
+use std::thread;
+
+use serde::de::DeserializeOwned;
+
+use super::archive::{PacketId, Packets};
+use super::clock::SandboxClock;
+use super::desk::{Desk, Table};
+use super::failed;
+use super::packed;
+use super::packets::PacketRecord;
+use super::quota::{Quotas, day_of};
+use super::store::Rows;
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+
+/// The desk of a directory. What it wants to change on disk is among its changes.
+///
+/// # Errors
+/// The database cannot be read, or another version wrote it.
+pub(super) fn desk(rows: &Rows) -> Result<Desk> {
+    let mut desk = Desk::new(SandboxClock::Ahead(0), 0, true);
+    rows.read(Table::State, |key, value| state(&mut desk, key, value))?;
+    let now = desk.now();
+    let packets = thread::scope(|scope| {
+        let packets = scope.spawn(|| packets(rows, now));
+        all_but_packets(rows, &mut desk)?;
+        packets.join().unwrap_or_else(|_| Err(failed("the sandbox's packets", "the thread that read them is gone")))
+    })?;
+    (desk.packets, desk.due, desk.quotas) = (packets.all, packets.due, packets.quotas);
+    desk.take_over(packets.older);
+    desk.trades.finish_loading();
+    desk.index_phones();
+    desk.expect_openings();
+    desk.await_passwords_again();
+    desk.notices.resume(now);
+    Ok(desk)
+}
+
+struct Restored {
+    all: Packets,
+    due: BTreeSet<(Timestamp, PacketId)>,
+    /// What was sent today counts.
+    quotas: Quotas,
+    /// Packets as the version before stored them.
+    older: Vec<PacketRecord>,
+}
+
+fn packets(rows: &Rows, now: Timestamp) -> Result<Restored> {
+    let table = Table::Packets;
+    let (mut all, mut due) = (Packets::with_room(rows.count(table)?), Vec::new());
+    let mut older: Vec<PacketRecord> = Vec::new();
+    let (mut quotas, today) = (Quotas::default(), day_of(now));
+    rows.read(table, |key, value| {
+        if value.starts_with(b"{") {
+            older.push(parse(table, key, value)?);
+            return Ok(());
+        }
+        let restored = key.parse().ok().and_then(|id| all.restore(id, value));
+        let (id, packet) = restored.ok_or_else(|| unreadable(table, key, "not of this form"))?;
+        due.extend(packet.due().map(|due| (due, id)));
+        if packet.is_sent() && today.contains(&packet.send_time) {
+            quotas.sent(packet.mch_id, packet.re_openid, packet.total_amount, packet.send_time);
+        }
+        Ok(())
+    })?;
+    for record in &older {
+        if record.is_sent() && today.contains(&record.send_time) {
+            quotas.sent(&record.mch_id, &record.re_openid, record.total_amount, record.send_time);
+        }
+    }
+    Ok(Restored { all, due: due.into_iter().collect(), quotas, older })
+}
+
+fn all_but_packets(rows: &Rows, desk: &mut Desk) -> Result<()> {
+    desk.users.reserve(rows.count(Table::Users)?);
+    desk.postings.reserve(rows.count(Table::Postings)?);
+    for table in [
+        Table::Settings,
+        Table::Users,
+        Table::Postings,
+        Table::Requests,
+        Table::Orders,
+        Table::Refunds,
+        Table::Codes,
+        Table::Links,
+        Table::Notices,
+    ] {
+        rows.read(table, |key, value| load(desk, table, key, value))?;
+    }
+    Ok(())
+}
+
+fn load(desk: &mut Desk, table: Table, key: &str, value: &[u8]) -> Result<()> {
+    let unknown = || unreadable(table, key, "not of this form");
+    match table {
+        Table::Settings => drop(desk.loaded_settings.insert(key.to_owned(), parse(table, key, value)?)),
+        Table::Users => drop(desk.users.insert(key.to_owned(), parse(table, key, value)?)),
+        Table::Postings if value.starts_with(b"{") => {
+            let mut row = Vec::new();
+            packed::posting(&parse(table, key, value)?, &mut row);
+            desk.restore_posting(&row).ok_or_else(unknown)?;
+            desk.change_row(table, key.to_owned(), key.to_owned(), || row);
+        }
+        Table::Postings => desk.restore_posting(value).ok_or_else(unknown)?,
+        Table::Requests => {
+            let record: super::RequestRecord = parse(table, key, value)?;
+            desk.next_request = record.id + 1;
+            desk.requests.push_back(record);
+        }
+        Table::Orders => desk.trades.restore_order(parse(table, key, value)?),
+        Table::Refunds => desk.trades.restore_refund(parse(table, key, value)?),
+        Table::Codes => drop(desk.trades.codes.insert(key.to_owned(), parse(table, key, value)?)),
+        Table::Links => drop(desk.trades.links.insert(key.to_owned(), parse(table, key, value)?)),
+        Table::Notices => desk.notices.restore(parse(table, key, value)?),
+        // Read apart, both.
+        Table::Packets | Table::State => {}
+    }
+    Ok(())
+}
+
+fn state(desk: &mut Desk, key: &str, value: &[u8]) -> Result<()> {
+    let table = Table::State;
+    match key {
+        "clock" => desk.clock = parse(table, key, value)?,
+        "answers" => desk.answers = parse(table, key, value)?,
+        "faults" => desk.faults = parse(table, key, value)?,
+        "numbers" => desk.numbers = parse(table, key, value)?,
+        "notice_faults" => desk.notices.faults = parse(table, key, value)?,
+        "comments" => desk.comments = parse(table, key, value)?,
+        _ => desk.seed = parse(table, key, value)?,
+    }
+    Ok(())
+}
+
+fn parse<T: DeserializeOwned>(table: Table, key: &str, value: &[u8]) -> Result<T> {
+    serde_json::from_slice(value).map_err(|error| unreadable(table, key, error))
+}
+
+fn unreadable(table: Table, key: &str, problem: impl std::fmt::Display) -> Error {
+    failed("the state of another version", format!("row {key:?} of {table:?} cannot be read ({problem})"))
+        .with_next_step("start this version on a new directory, or the old version on this one")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::sandbox::{Account, Posting, Reason, Sandbox};
+
+    fn store(directory: &std::path::Path) -> crate::sandbox::store::Store {
+        Rows::open(&directory.join("sandbox.redb")).unwrap().into_store().unwrap()
+    }
+
+    /// Rows as the version before this one wrote them.
+    fn older_rows() -> Vec<crate::sandbox::desk::Change> {
+        let packet = |number: &str, created: i64, detail: &str| {
+            let json = serde_json::json!({
+                "mch_id": "1900000101", "mch_billno": number, "app_id": "wx5a0d8c3f1e2b4a61",
+                "re_openid": "oAlice1a2b3c4d5e6f7g8h9i0jkl", "total_amount": 188, "group": null,
+                "detail_id": detail, "status": "SENT", "reason": null, "created": created, "send_time": created,
+                "refund_time": null, "refund_amount": null, "shares": [188], "claims": [],
+                "send_name": "蓝鲸咖啡", "wishing": "早安", "act_name": "签到有礼", "remark": "七天",
+            });
+            (Table::Packets, format!("1900000101/{number}"), json)
+        };
+        let posting = |id: u64, from: serde_json::Value, to: serde_json::Value, amount: i64, reason: &str| {
+            let json = serde_json::json!({
+                "id": id, "at": 1_742_257_811_000_i64, "from": from, "to": to, "amount": amount, "reason": reason,
+                "mch_billno": null,
+            });
+            (Table::Postings, format!("{id:016}"), json)
+        };
+        let (merchant, transit) =
+            (serde_json::json!({"merchant": "1900000101"}), serde_json::json!({"transit": "1900000101"}));
+        let clock = serde_json::json!({"At": 1_742_257_900_000_i64});
+        let rows = [
+            // Not in the order in which they came.
+            packet("A2", 1_742_257_811_000, "1000041701202503183000000000002"),
+            packet("B1", 1_742_257_811_000, "1000041701202503183000000000001"),
+            posting(1, serde_json::json!("world"), merchant.clone(), 1000, "top_up"),
+            posting(2, merchant.clone(), transit.clone(), 188, "sent"),
+            posting(3, merchant, transit, 188, "sent"),
+            (Table::State, "clock".to_owned(), clock),
+        ];
+        let change = |(table, key, json): (_, _, serde_json::Value)| crate::sandbox::desk::Change {
+            table,
+            key,
+            value: Some(json.to_string().into_bytes()),
+        };
+        rows.map(change).into()
+    }
+
+    #[test]
+    fn a_directory_of_the_version_before_is_taken_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path());
+        store.submit(older_rows()).wait().unwrap();
+        drop(store);
+        for _ in 0..2 {
+            let sandbox = Sandbox::open(directory.path()).unwrap();
+            let numbers: Vec<_> = sandbox.packets(0, 9).into_iter().map(|packet| packet.mch_billno).collect();
+            assert_eq!(numbers, ["B1", "A2"]);
+            let first = sandbox.packet("1900000101", "B1").unwrap();
+            assert_eq!((first.wishing.as_str(), first.created.unix()), ("早安", 1_742_257_811));
+            assert_eq!(sandbox.balance("1900000101"), crate::Fen::new(624));
+            let posting = sandbox.postings(1, 1).remove(0);
+            let (from, to) = (Account::Merchant("1900000101".into()), Account::Transit("1900000101".into()));
+            let (id, at, amount) = (2, Timestamp::from_unix(1_742_257_811), crate::Fen::new(188));
+            assert_eq!(posting, Posting { id, at, from, to, amount, reason: Reason::Sent, number: None });
+            let books = sandbox.books();
+            assert!(books.balanced && books.owed_to_packets == crate::Fen::new(376), "{books}");
+        }
+        let rows = Rows::open(&directory.path().join("sandbox.redb")).unwrap();
+        for table in [Table::Packets, Table::Postings] {
+            let packed = |key: &str, row: &[u8]| {
+                assert!(!row.starts_with(b"{"), "{table:?} {key} was not stored anew");
+                Ok(())
+            };
+            rows.read(table, packed).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_row_that_nobody_can_read_is_named() {
+        for (table, key, row) in [
+            (Table::Packets, "0000000000000000", &b"\x02later"[..]),
+            (Table::Packets, "0000000000000007", &[1, 2, 0, 0, 0]),
+            (Table::Postings, "0000000000000001", b""),
+            (Table::Postings, "0000000000000001", b"{}"),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let store = store(directory.path());
+            let change = crate::sandbox::desk::Change { table, key: key.to_owned(), value: Some(row.to_vec()) };
+            store.submit(vec![change]).wait().unwrap();
+            drop(store);
+            let Err(error) = Sandbox::open(directory.path()) else { panic!("{key} was taken") };
+            assert!(error.to_string().contains(key), "{error}");
+            assert!(error.next_step().contains("new directory"), "{}", error.next_step());
+        }
+    }
+}
