@@ -67,6 +67,7 @@ mod notices;
 mod orders;
 mod packed;
 mod packets;
+mod patience;
 mod pay_app;
 mod pay_auth_code;
 mod pay_close;

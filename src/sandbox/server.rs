@@ -5,16 +5,17 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
-use axum::http::{HeaderMap, Method, Uri, header};
-use axum::response::Response;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
 use axum::serve::{IncomingStream, Listener};
 use futures_util::stream::{self, Stream};
 use rustls::client::danger::HandshakeSignatureValid;
@@ -32,6 +33,7 @@ use super::certificates::{Issued, Peer};
 use super::control::{self, Guard};
 use super::engine::Effect;
 use super::gate::Incoming;
+use super::patience::{Line, Lines, Patient};
 use super::{Sandbox, directory, failed, refused};
 use crate::error::Result;
 use crate::secret::Secret;
@@ -131,13 +133,14 @@ impl Sandbox {
         };
         let listener = TlsListener::start(gateway_socket, tls, self.clone(), Arc::clone(&connections), stopped.clone())
             .map_err(|error| failed("a socket", error))?;
-        let app = Router::new().fallback(message).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(self.clone());
+        let app = Router::new().fallback(message).with_state(self.clone()).layer(from_fn(whole));
         let app = app.into_make_service_with_connect_info::<PeerInfo>();
         let for_courier = stopped.clone();
         let gateway_task = axum::serve(listener, app).with_graceful_shutdown(over(stopped.clone()));
-        let console_task =
-            axum::serve(console_socket, control::router(self.clone(), Guard::new(token), stopped.clone())?)
-                .with_graceful_shutdown(over(stopped));
+        let listener = ConsoleListener { socket: console_socket, lines: Lines::new(CONSOLE_CONNECTIONS) };
+        let app = control::router(self.clone(), Guard::new(token), stopped.clone())?.layer(from_fn(whole));
+        let app = app.into_make_service_with_connect_info::<PeerInfo>();
+        let console_task = axum::serve(listener, app).with_graceful_shutdown(over(stopped));
         let tasks = vec![
             tokio::spawn(async move { gateway_task.await }),
             tokio::spawn(async move { console_task.await }),
@@ -161,11 +164,31 @@ impl Sandbox {
 const MAX_BODY: usize = 128 * 1024;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
+/// Together less than the 1024 files that most systems let a process open.
+const GATEWAY_CONNECTIONS: usize = 512;
+const CONSOLE_CONNECTIONS: usize = 128;
+
 async fn listen(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         failed(&address.to_string(), error)
             .with_next_step("stop what listens there, or choose another port (0 for any)")
     })
+}
+
+/// Reads a request to its end before anything is done with it: how long that may
+/// take is known, and how much it may be. One that says itself that it is too long
+/// is not read at all.
+async fn whole(ConnectInfo(info): ConnectInfo<PeerInfo>, request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    let length =
+        head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_none_or(|length| length <= MAX_BODY)
+        && let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await
+    {
+        info.line.heard();
+        return next.run(Request::from_parts(head, Body::from(body))).await;
+    }
+    (StatusCode::PAYLOAD_TOO_LARGE, format!("a request has at most {MAX_BODY} bytes\n")).into_response()
 }
 
 /// Every message, whatever its path, method and Content-Type.
@@ -204,7 +227,7 @@ async fn message(
         }
         Effect::HangUp => {
             // Whatever is answered now meets a closed connection.
-            info.cut.store(true, Ordering::Release);
+            info.line.cut();
             Response::default()
         }
     }
@@ -214,14 +237,21 @@ async fn message(
 struct PeerInfo {
     peer: Arc<Peer>,
     address: SocketAddr,
-    cut: Arc<AtomicBool>,
+    line: Arc<Line>,
 }
 
 impl Connected<IncomingStream<'_, TlsListener>> for PeerInfo {
     fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
         let connection = stream.io();
-        let (peer, cut) = (Arc::clone(&connection.peer), Arc::clone(&connection.cut));
-        Self { peer, address: *stream.remote_addr(), cut }
+        let line = Arc::clone(connection.stream.get_ref().0.line());
+        Self { peer: Arc::clone(&connection.peer), address: *stream.remote_addr(), line }
+    }
+}
+
+impl Connected<IncomingStream<'_, ConsoleListener>> for PeerInfo {
+    fn connect_info(stream: IncomingStream<'_, ConsoleListener>) -> Self {
+        let line = Arc::clone(stream.io().line());
+        Self { peer: Arc::new(Peer::Absent), address: *stream.remote_addr(), line }
     }
 }
 
@@ -255,25 +285,16 @@ impl TlsListener {
     ) -> io::Result<Self> {
         let local = socket.local_addr()?;
         let (sender, ready) = mpsc::channel(64);
+        let lines = Lines::new(GATEWAY_CONNECTIONS);
         tokio::spawn(async move {
             loop {
-                let accepted = tokio::select! {
-                    accepted = socket.accept() => accepted,
+                let (stream, address) = tokio::select! {
+                    accepted = accept(&socket, &lines) => accepted,
                     _ = stopped.wait_for(|stop| *stop) => return,
-                };
-                let (stream, address) = match accepted {
-                    Ok(accepted) => accepted,
-                    Err(error) => {
-                        // Out of file descriptors, most likely: others must end first.
-                        tracing::warn!(%error, "the gateway cannot accept a connection");
-                        tokio::time::sleep(Duration::from_millis(100)).await;
-                        continue;
-                    }
                 };
                 let (tls, sandbox, sender) = (tls.clone(), sandbox.clone(), sender.clone());
                 let connections = Arc::clone(&connections);
                 tokio::spawn(async move {
-                    let _ = stream.set_nodelay(true);
                     match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
                         Ok(Ok(stream)) => {
                             connections.fetch_add(1, Ordering::Relaxed);
@@ -306,46 +327,72 @@ impl Listener for TlsListener {
     }
 }
 
-/// A TLS connection, what its client showed, and scissors.
+/// The next connection that can be had.
+async fn accept(socket: &TcpListener, lines: &Arc<Lines>) -> (Patient<TcpStream>, SocketAddr) {
+    loop {
+        match socket.accept().await {
+            Ok((stream, address)) => {
+                let _ = stream.set_nodelay(true);
+                return (lines.admit(stream), address);
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: others must end first.
+                tracing::warn!(%error, "the sandbox cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+struct ConsoleListener {
+    socket: TcpListener,
+    lines: Arc<Lines>,
+}
+
+impl Listener for ConsoleListener {
+    type Io = Patient<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Patient<TcpStream>, SocketAddr) {
+        accept(&self.socket, &self.lines).await
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+}
+
+/// A TLS connection, and what its client showed.
 struct Connection {
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<Patient<TcpStream>>,
     peer: Arc<Peer>,
-    cut: Arc<AtomicBool>,
 }
 
 impl Connection {
-    fn new(stream: TlsStream<TcpStream>, sandbox: &Sandbox) -> Self {
+    fn new(stream: TlsStream<Patient<TcpStream>>, sandbox: &Sandbox) -> Self {
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let chain: Vec<&[u8]> = chain.iter().map(AsRef::as_ref).collect();
         let peer = Arc::new(sandbox.judge(&chain));
-        Self { stream, peer, cut: Arc::default() }
-    }
-
-    fn check(&self) -> io::Result<()> {
-        if self.cut.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+        Self { stream, peer }
     }
 }
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.check()?;
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

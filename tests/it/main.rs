@@ -1,6 +1,7 @@
 //! All integration tests, in one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
+mod abuse;
 mod acceptance;
 mod accounts;
 mod behaviour;
@@ -29,6 +30,7 @@ mod gate;
 mod house;
 mod https;
 mod in_process;
+mod killed;
 mod logs;
 mod merchants;
 mod notices;
