@@ -133,7 +133,7 @@ impl Desk {
             let number = one.number.unwrap_or_default();
             rows.push(vec![
                 one.at.to_string(),
-                self.business_order(mch_id, &number, one.reason),
+                self.business_order(mch_id, number, one.reason),
                 format!("{mch_id}{}{:010}", day.compact(), one.id),
                 name.to_owned(),
                 name.to_owned(),
