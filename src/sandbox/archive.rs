@@ -41,16 +41,24 @@ impl Packets {
     }
 
     pub(super) fn id(&self, key: &str) -> Option<PacketId> {
-        let id = *self.by_hash.get(&self.hasher.hash_one(key))?;
-        if self.view(id)?.has_key(key) { Some(id) } else { self.others.get(key).copied() }
+        let (mch_id, mch_billno) = key.split_once('/')?;
+        let id = *self.by_hash.get(&self.hash(mch_id, mch_billno))?;
+        let found = self.view(id)?;
+        let same = (found.mch_id, found.mch_billno) == (mch_id, mch_billno);
+        if same { Some(id) } else { self.others.get(key).copied() }
     }
 
     /// Notes the number of a key that is not known yet.
-    fn note(&mut self, key: String, id: PacketId) {
-        match self.by_hash.entry(self.hasher.hash_one(key.as_str())) {
+    fn note(&mut self, mch_id: &str, mch_billno: &str, id: PacketId) {
+        match self.by_hash.entry(self.hash(mch_id, mch_billno)) {
             Entry::Vacant(free) => drop(free.insert(id)),
-            Entry::Occupied(_) => drop(self.others.insert(key, id)),
+            Entry::Occupied(_) => drop(self.others.insert(PacketRecord::key(mch_id, mch_billno), id)),
         }
+    }
+
+    /// Of a key, without making it.
+    fn hash(&self, mch_id: &str, mch_billno: &str) -> u64 {
+        self.hasher.hash_one((mch_id, mch_billno))
     }
 
     pub(super) fn at(&self, id: PacketId) -> Option<PacketRecord> {
@@ -83,7 +91,7 @@ impl Packets {
         let id = self.id(&key).unwrap_or_else(|| {
             // Four thousand million packets are beyond any memory.
             let id = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-            self.note(key, id);
+            self.note(&record.mch_id, &record.mch_billno, id);
             self.rows.push(Box::default());
             id
         });
@@ -100,7 +108,7 @@ impl Packets {
         let view = PacketView::read(row).filter(|_| id == self.rows.len())?;
         let id = u32::try_from(id).ok()?;
         self.owed += i128::from(view.unopened().get());
-        self.note(PacketRecord::key(view.mch_id, view.mch_billno), id);
+        self.note(view.mch_id, view.mch_billno, id);
         self.rows.push(row.into());
         Some((id, self.view(id)?))
     }
@@ -237,7 +245,7 @@ mod tests {
         };
         let first = put(&mut packets, "A1");
         // As if this key had the hash of the first.
-        let hash = packets.hasher.hash_one("1900000101/B1");
+        let hash = packets.hash("1900000101", "B1");
         packets.by_hash.insert(hash, first);
         assert_eq!(packets.id("1900000101/B1"), None);
         let second = put(&mut packets, "B1");

@@ -83,12 +83,6 @@ impl<'a> PacketView<'a> {
         row.0.is_empty().then_some(view)
     }
 
-    /// Whether this is its [`PacketRecord::key`].
-    pub(super) fn has_key(&self, key: &str) -> bool {
-        let number = key.strip_prefix(self.mch_id).and_then(|rest| rest.strip_prefix('/'));
-        number == Some(self.mch_billno)
-    }
-
     pub(super) fn to_record(&self) -> PacketRecord {
         let (shares, claims) = lists(self.shares_and_claims).unwrap_or_default();
         PacketRecord {
