@@ -273,6 +273,8 @@ fn the_sandbox_prints_one_line_with_the_consoles_address() {
     let addresses: Value = serde_json::from_slice(&fs::read(running.directory.join("sandbox.json")).unwrap()).unwrap();
     let console = addresses["console"].as_str().unwrap();
     assert!(line.contains(&format!("{console}/")) && line.contains("state in hongbao-sandbox"), "{line}");
+    // It lies in the middle of somebody's project.
+    assert_eq!(fs::read_to_string(running.directory.join(".gitignore")).unwrap(), "*\n");
     let mut errors = running.child.stderr.take().unwrap();
     assert_eq!(running.stop().code(), Some(0));
     let mut text = String::new();

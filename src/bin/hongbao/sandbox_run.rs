@@ -7,12 +7,13 @@ use hongbao::sandbox::Statement;
 use serde_json::json;
 
 use crate::failure::Failure;
+use crate::input;
 use crate::scenario::{self, Report, SHIPPED, Scenario, shipped};
 use crate::terminal::{BAD, GOOD, MONEY, NUMBER, QUIET, Terminal};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// TOML files, or names of scenarios that come with the program
+    /// TOML files, names of scenarios that come with the program, or - for standard input
     #[arg(value_name = "FILE", required_unless_present_any = ["list", "show"])]
     files: Vec<String>,
 
@@ -65,6 +66,11 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
 
 fn read(file: &str) -> Result<Scenario, Failure> {
     let path = Path::new(file);
+    if file == "-" {
+        let text = String::from_utf8(input::read(path)?)
+            .map_err(|_| Failure::usage("standard input is no text", "give a scenario in TOML"))?;
+        return scenario::read("standard input", &text);
+    }
     let looks_like_a_path = path.extension().is_some() || path.components().count() > 1;
     if !path.is_file() && !looks_like_a_path {
         let own = shipped(file)?;

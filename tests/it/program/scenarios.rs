@@ -1,13 +1,14 @@
 //! `hongbao sandbox run`: what comes of scenarios, and what it says of wrong files.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{err, exits, out, run};
+use super::{err, exits, out, program, run};
 use crate::source::root;
 
 fn shipped() -> Vec<PathBuf> {
@@ -215,6 +216,12 @@ fn a_wrong_file_is_told_with_line_and_what_would_be_right() {
     assert!(err(&output).contains("did you mean \"lost-answer\"?"), "{}", err(&output));
     exits(&run(&["sandbox", "run", "nowhere/at-all.toml"]), 2);
     exits(&run(&["sandbox", "run"]), 2);
+    let mut command = program(&["sandbox", "run", "-"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(format!("{HEAD}expect.requests = 1\n").as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    exits(&output, 1);
+    assert!(out(&output).contains("standard input:4: requests"), "{}", out(&output));
 }
 
 /// The whole file that the document shows.
@@ -377,6 +384,20 @@ times = 2
 [[step]]
 of = "books"
 settings.fee_rate = 0
+[[step]]
+answers = { element_order = true, cdata = "mixed", extra_fields = true, err_code_on_success = true }
+[[step]]
+call = "query_order"
+number = "T00001"
+expect.reply.trade_state = "REFUND"
+[[step]]
+answers.wrong_sign = true
+[[step]]
+call = "query_order"
+number = "T00001"
+expect.outcome = "unknown"
+[[step]]
+answers = {}
 [[step]]
 advance = "2025-03-19 10:00:00"
 [[step]]

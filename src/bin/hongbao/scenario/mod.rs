@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use hongbao::Fen;
 use hongbao::clock::Timestamp;
-use hongbao::sandbox::{AccountKind, FaultRule, NoticeFault, Opens, Statement};
+use hongbao::sandbox::{AccountKind, Answers, FaultRule, NoticeFault, Opens, Statement};
 use serde_json::{Map, Value};
 
 pub(crate) use fields::suggestion;
@@ -79,6 +79,8 @@ enum Act {
     Handler(Vec<Answer>),
     Fault(FaultRule),
     FaultsOff,
+    /// How the gateway writes its answers.
+    Answers(Answers),
     Spoil(NoticeFault),
     Resend(String),
     TopUp(usize, AccountKind, Fen),

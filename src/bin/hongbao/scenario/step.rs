@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hongbao::pay::CouponType;
-use hongbao::sandbox::{AccountKind, Fault, FaultRule, NoticeFault, When};
+use hongbao::sandbox::{AccountKind, Answers, Cdata, Fault, FaultRule, NoticeFault, When};
 use hongbao::{BillNo, Fen, OutRefundNo, OutTradeNo};
 use serde_json::json;
 
@@ -21,6 +21,7 @@ const ACTS: &[&str] = &[
     "handler",
     "fault",
     "faults",
+    "answers",
     "spoil_notice",
     "resend_notice",
     "top_up",
@@ -53,6 +54,7 @@ pub(super) fn read(entry: Entry<'_>, cast: &Cast<'_>) -> Result<Step, Failure> {
             Some(entry) => entry.word(&[("off", ())]).map(|()| Act::FaultsOff)?,
             None => Act::Nothing,
         },
+        Some("answers") => Act::Answers(answers(&fields)?),
         Some("spoil_notice") => Act::Spoil(spoil(&fields)?),
         Some("resend_notice") => Act::Resend(needed(&fields, "resend_notice", "\"T00001\"")?),
         Some("top_up") => {
@@ -316,6 +318,20 @@ fn fault(fields: &Fields<'_>) -> Result<FaultRule, Failure> {
             Err(on.wrong(format!("there is no call {name:?}"), suggestion(name, &names)))
         }
     }
+}
+
+fn answers(fields: &Fields<'_>) -> Result<Answers, Failure> {
+    let mut answers = Answers::default();
+    let Some(entry) = fields.entry("answers") else { return Ok(answers) };
+    let own = entry.table("answers")?;
+    answers.element_order = own.flag("element_order")?.unwrap_or(false);
+    answers.extra_fields = own.flag("extra_fields")?.unwrap_or(false);
+    answers.err_code_on_success = own.flag("err_code_on_success")?.unwrap_or(false);
+    answers.wrong_sign = own.flag("wrong_sign")?.unwrap_or(false);
+    let words = [("official", Cdata::Official), ("all", Cdata::All), ("none", Cdata::None), ("mixed", Cdata::Mixed)];
+    answers.cdata = own.entry("cdata").map(|cdata| cdata.word(&words)).transpose()?.unwrap_or_default();
+    own.done()?;
+    Ok(answers)
 }
 
 const NOTICE_FAULTS: &[&str] = &[

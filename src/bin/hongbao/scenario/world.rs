@@ -201,6 +201,10 @@ impl<'a> World<'a> {
                 self.sandbox.clear_faults()?;
                 "no faults any more".to_owned()
             }
+            Act::Answers(answers) => {
+                self.sandbox.set_answers(answers.clone())?;
+                "the gateway writes its answers otherwise".to_owned()
+            }
             Act::Spoil(fault) => {
                 self.sandbox.spoil_next_notice(fault.clone())?;
                 "the next notification is spoilt".to_owned()
