@@ -19,6 +19,8 @@ use crate::failure::Failure;
 pub(super) struct World<'a> {
     pub(super) sandbox: Sandbox,
     pub(super) scenario: &'a Scenario,
+    /// One for each that the file describes, in its order: the places that steps
+    /// name were found there when it was read, so that none is missing here.
     pub(super) merchants: Vec<Member>,
     pub(super) shop: Shop,
 }
