@@ -67,7 +67,7 @@ fn one(desk: &mut Desk, incoming: &Incoming<'_>) -> (Effect, Option<Duration>) {
         Effect::HangUp => (None, &[]),
     };
     let delay = fault.as_ref().and_then(Fault::delay).max(notes.delay);
-    let mch_id = wire::read_xml(incoming.body).ok().and_then(|doc| doc.get("mch_id").map(str::to_owned));
+    let mch_id = gate::message(incoming.body).ok().and_then(|doc| doc.get("mch_id").map(str::to_owned));
     let entity = mch_id.as_deref().and_then(|mch_id| desk.entity(mch_id));
     let key = entity.map(|entity| &entity.key);
     let body = without_key(incoming.body, key);

@@ -285,7 +285,7 @@ fn keys(desk: &Desk, record: &RequestRecord) -> Vec<KnownKey> {
 
 /// Names and values of a message; the elements of a list with their place.
 fn fields(message: &[u8]) -> Vec<(String, String)> {
-    let Ok(doc) = wire::read_xml(message) else { return Vec::new() };
+    let Ok(doc) = gate::message(message) else { return Vec::new() };
     let mut fields = Vec::new();
     for node in doc.nodes() {
         match node.list {
@@ -306,7 +306,7 @@ fn fields(message: &[u8]) -> Vec<(String, String)> {
 /// `None` if the message cannot be read any more, or its merchant is unknown.
 fn signature_of(record: &RequestRecord, mut keys: Vec<KnownKey>) -> Option<Explanation> {
     let found = routes::find(&record.path)?;
-    let received = wire::read_xml(record.request.as_bytes()).ok()?;
+    let received = gate::message(record.request.as_bytes()).ok()?;
     let own = received.get(found.route.contract.mch_field)?;
     if keys.first().is_none_or(|key| key.mch_id.as_deref() != Some(own)) {
         return None;

@@ -15,7 +15,7 @@ use super::refusal::Refusal;
 use super::routes::{self, Family, Found};
 use crate::code;
 use crate::secret::Secret;
-use crate::wire::{self, Contract, Digest, Doc, Generation};
+use crate::wire::{self, Contract, Digest, Doc, Generation, XmlError};
 
 /// A request as the socket or the test hands it over.
 pub(crate) struct Incoming<'a> {
@@ -71,6 +71,12 @@ pub(crate) fn check(desk: &Desk, found: Found, incoming: &Incoming<'_>) -> Resul
         Family::Payment => payment::check(desk, found, incoming),
         Family::RedPacket | Family::SignKey => red_packet::check(desk, found.route, incoming),
     }
+}
+
+/// A message below the root that the protocol has, or the one that published
+/// clients send to payments.
+pub(super) fn message(body: &[u8]) -> Result<Doc, XmlError> {
+    wire::read_xml(body).or_else(|error| wire::read_xml_below(body, "root").map_err(|_| error))
 }
 
 /// The fields that the gateway signs, and by which digest: for the explanation of

@@ -54,6 +54,7 @@ pub use facts::{Digests, Field, Generation, Kind, Numbered, Repeat, ReplySign};
 pub use notice::{Hint, Notice, Receiver, unverified_merchant};
 pub use sheet::{Progress, Sheet};
 pub use signer::{Signer, Stamp};
+#[cfg(feature = "sandbox")]
 pub(crate) use xml::read_below as read_xml_below;
 pub use xml::{XmlError, read as read_xml, write as write_xml};
 

@@ -2,12 +2,12 @@
 
 use super::refusals::{explanation, headline};
 use super::{Explanation, ExplanationKind, Mistake, Words, charset};
+use crate::sandbox::gate;
 use crate::sandbox::log::RequestRecord;
-use crate::wire;
 
 /// `None` if the body is a message, or nothing that can be named.
 pub(super) fn hint(record: &RequestRecord) -> Option<Explanation> {
-    if wire::read_xml(record.request.as_bytes()).is_ok() && record.request_hex.is_none() {
+    if gate::message(record.request.as_bytes()).is_ok() && record.request_hex.is_none() {
         return None;
     }
     let start = record.request.trim_start();

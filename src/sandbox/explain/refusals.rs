@@ -4,6 +4,7 @@ use super::{Certificates, Explanation, ExplanationKind, InChinese, Words, body};
 use crate::code::{self, Class, Entry};
 use crate::money::Fen;
 use crate::sandbox::fault::Fault;
+use crate::sandbox::gate;
 use crate::sandbox::log::{Cause, CertificateFacts, RequestRecord};
 use crate::sandbox::routes;
 use crate::wire::{self, Contract, Digests, Kind};
@@ -103,7 +104,7 @@ pub(super) fn headline(record: &RequestRecord, en: &str, zh: &str) -> Words {
 
 fn contract(record: &RequestRecord) -> Option<&'static Contract> {
     let found = routes::find(&record.path)?;
-    let received = wire::read_xml(record.request.as_bytes()).unwrap_or_default();
+    let received = gate::message(record.request.as_bytes()).unwrap_or_default();
     Some(&routes::choose(found.route, &received).contract)
 }
 
@@ -247,7 +248,7 @@ pub(super) fn parameter(record: &RequestRecord, field: &str) -> Explanation {
     if let Some(rule) = contract(record).and_then(|contract| rule(contract, field)) {
         out = out.with_rule(rule);
     }
-    let received = wire::read_xml(record.request.as_bytes()).unwrap_or_default();
+    let received = gate::message(record.request.as_bytes()).unwrap_or_default();
     out.with_found(match received.get(field) {
         None => Words::new("missing", "缺失"),
         Some("") => Words::new("empty", "空"),

@@ -45,7 +45,7 @@ fn record(path: &str, body: &str) -> RequestRecord {
     let mut record: RequestRecord = serde_json::from_str(empty).unwrap();
     record.path = path.to_owned();
     record.request = body.to_owned();
-    record.mch_id = wire::read_xml(body.as_bytes()).unwrap().get("mch_id").map(str::to_owned);
+    record.mch_id = gate::message(body.as_bytes()).unwrap().get("mch_id").map(str::to_owned);
     record.cause = Some(Cause::Signature);
     record
 }
