@@ -198,6 +198,9 @@ impl Desk {
         records.sort_by(|a, b| (a.created, &a.detail_id).cmp(&(b.created, &b.detail_id)));
         for record in &records {
             self.put_packet(record);
+            for claim in record.claims.iter().filter(|claim| claim.openid != record.re_openid) {
+                self.phones.shared(&claim.openid, record.own_key());
+            }
             self.remove_row(Table::Packets, PacketRecord::key(&record.mch_id, &record.mch_billno));
         }
     }

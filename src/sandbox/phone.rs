@@ -9,6 +9,7 @@ use super::Sandbox;
 use super::behaviour::Opens;
 use super::books::Account;
 use super::desk::Desk;
+use super::packed::PacketView;
 use super::packets::PacketRecord;
 use super::paying::PASSWORD;
 use super::trades::{OrderRecord, RefundRecord};
@@ -55,6 +56,18 @@ impl Phones {
         // A sandbox has no four thousand million packets.
         let position = u32::try_from(self.before.len()).unwrap_or(NONE);
         self.before.push(self.last.insert(hash(openid), position).unwrap_or(NONE));
+    }
+
+    /// The next packet of an earlier start.
+    pub(super) fn keep_packet(&mut self, packet: &PacketView<'_>) {
+        self.received(packet.re_openid);
+        // Only a group can be opened by others.
+        if packet.group.is_some() {
+            let record = packet.to_record();
+            for claim in record.claims.iter().filter(|claim| claim.openid != record.re_openid) {
+                self.shared(&claim.openid, record.own_key());
+            }
+        }
     }
 
     /// Somebody got a share of a packet that was for another.
@@ -299,19 +312,10 @@ impl Desk {
         chat
     }
 
-    /// Makes the index after a restart, when everything is in its order.
+    /// Adds to the packets what else is in the index after a restart, when
+    /// everything is in its order.
     pub(super) fn index_phones(&mut self) {
-        let mut phones = Phones::default();
-        for packet in (0..self.packets.len()).filter_map(|position| self.packets.nth(position)) {
-            phones.received(packet.re_openid);
-            // Only a group can be opened by others.
-            if packet.group.is_some() {
-                let record = packet.to_record();
-                for claim in record.claims.iter().filter(|claim| claim.openid != record.re_openid) {
-                    phones.shared(&claim.openid, record.own_key());
-                }
-            }
-        }
+        let mut phones = std::mem::take(&mut self.phones);
         for order in self.trades.order_list.iter().filter_map(|key| self.trades.order(key)) {
             phones.keep_order(None, order);
         }

@@ -10,11 +10,13 @@ use std::thread;
 use serde::de::DeserializeOwned;
 
 use super::archive::{PacketId, Packets};
+use super::behaviour::User;
 use super::clock::SandboxClock;
 use super::desk::{Desk, Table};
 use super::failed;
 use super::packed;
 use super::packets::PacketRecord;
+use super::phone::Phones;
 use super::quota::{Quotas, day_of};
 use super::store::Rows;
 use crate::clock::Timestamp;
@@ -34,6 +36,7 @@ pub(super) fn desk(rows: &Rows) -> Result<Desk> {
         packets.join().unwrap_or_else(|_| Err(failed("the sandbox's packets", "the thread that read them is gone")))
     })?;
     (desk.packets, desk.due, desk.quotas) = (packets.all, packets.due, packets.quotas);
+    desk.phones = packets.phones;
     desk.take_over(packets.older);
     desk.trades.finish_loading();
     desk.index_phones();
@@ -48,6 +51,7 @@ struct Restored {
     due: BTreeSet<(Timestamp, PacketId)>,
     /// What was sent today counts.
     quotas: Quotas,
+    phones: Phones,
     /// Packets as the version before stored them.
     older: Vec<PacketRecord>,
 }
@@ -57,6 +61,7 @@ fn packets(rows: &Rows, now: Timestamp) -> Result<Restored> {
     let (mut all, mut due) = (Packets::with_room(rows.count(table)?), Vec::new());
     let mut older: Vec<PacketRecord> = Vec::new();
     let (mut quotas, today) = (Quotas::default(), day_of(now));
+    let mut phones = Phones::default();
     rows.read(table, |key, value| {
         if value.starts_with(b"{") {
             older.push(parse(table, key, value)?);
@@ -65,6 +70,7 @@ fn packets(rows: &Rows, now: Timestamp) -> Result<Restored> {
         let restored = key.parse().ok().and_then(|id| all.restore(id, value));
         let (id, packet) = restored.ok_or_else(|| unreadable(table, key, "not of this form"))?;
         due.extend(packet.due().map(|due| (due, id)));
+        phones.keep_packet(&packet);
         if packet.is_sent() && today.contains(&packet.send_time) {
             quotas.sent(packet.mch_id, packet.re_openid, packet.total_amount, packet.send_time);
         }
@@ -75,15 +81,28 @@ fn packets(rows: &Rows, now: Timestamp) -> Result<Restored> {
             quotas.sent(&record.mch_id, &record.re_openid, record.total_amount, record.send_time);
         }
     }
-    Ok(Restored { all, due: due.into_iter().collect(), quotas, older })
+    Ok(Restored { all, due: due.into_iter().collect(), quotas, phones, older })
 }
 
 fn all_but_packets(rows: &Rows, desk: &mut Desk) -> Result<()> {
     desk.users.reserve(rows.count(Table::Users)?);
     desk.postings.reserve(rows.count(Table::Postings)?);
+    // Most users are alike, and to read a million times the same takes a second.
+    let mut last: Option<(Vec<u8>, User)> = None;
+    rows.read(Table::Users, |key, value| {
+        let user = match &last {
+            Some((row, user)) if row == value => user.clone(),
+            _ => {
+                let user: User = parse(Table::Users, key, value)?;
+                last = Some((value.to_vec(), user.clone()));
+                user
+            }
+        };
+        desk.users.insert(key.to_owned(), user);
+        Ok(())
+    })?;
     for table in [
         Table::Settings,
-        Table::Users,
         Table::Postings,
         Table::Requests,
         Table::Orders,
@@ -101,7 +120,6 @@ fn load(desk: &mut Desk, table: Table, key: &str, value: &[u8]) -> Result<()> {
     let unknown = || unreadable(table, key, "not of this form");
     match table {
         Table::Settings => drop(desk.loaded_settings.insert(key.to_owned(), parse(table, key, value)?)),
-        Table::Users => drop(desk.users.insert(key.to_owned(), parse(table, key, value)?)),
         Table::Postings if value.starts_with(b"{") => {
             let mut row = Vec::new();
             packed::posting(&parse(table, key, value)?, &mut row);
@@ -119,8 +137,8 @@ fn load(desk: &mut Desk, table: Table, key: &str, value: &[u8]) -> Result<()> {
         Table::Codes => drop(desk.trades.codes.insert(key.to_owned(), parse(table, key, value)?)),
         Table::Links => drop(desk.trades.links.insert(key.to_owned(), parse(table, key, value)?)),
         Table::Notices => desk.notices.restore(parse(table, key, value)?),
-        // Read apart, both.
-        Table::Packets | Table::State => {}
+        // Read apart.
+        Table::Packets | Table::State | Table::Users => {}
     }
     Ok(())
 }
