@@ -294,7 +294,9 @@ impl Desk {
 
     pub(super) fn put_user(&mut self, openid: &str, user: User) {
         self.change(Table::Users, openid.to_owned(), Some(&user));
-        self.users.insert(openid.to_owned(), user);
+        if self.users.insert(openid.to_owned(), user).is_none() {
+            self.phones.recent.touch(openid);
+        }
     }
 
     pub(super) fn put_settings(&mut self, mch_id: &str, settings: Settings) -> bool {

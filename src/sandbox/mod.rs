@@ -88,6 +88,7 @@ mod query_red_packet;
 mod query_refund;
 mod query_trade_bill;
 mod quota;
+mod recent;
 mod redpack_group;
 mod redpack_packet;
 mod refunds;

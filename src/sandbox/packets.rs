@@ -307,6 +307,7 @@ impl Desk {
             return Err("the money of the packet is not there; the books are wrong".to_owned());
         }
         if openid != record.re_openid {
+            self.user(openid, &record.app_id);
             self.phones.shared(openid, PacketRecord::key(&record.mch_id, &record.mch_billno));
         }
         record.claims.push(Claim { openid: openid.to_owned(), amount, at });

@@ -12,10 +12,12 @@ use super::desk::Desk;
 use super::packed::PacketView;
 use super::packets::PacketRecord;
 use super::paying::PASSWORD;
+use super::recent::Recent;
 use super::trades::{OrderRecord, RefundRecord};
 use crate::clock::Timestamp;
 use crate::money::Fen;
 use crate::pay::{TradeState, TradeType};
+use crate::query::RedPacketStatus as Status;
 
 /// What belongs to whom, so that nothing is searched for a phone.
 #[derive(Default)]
@@ -35,6 +37,8 @@ pub(crate) struct Phones {
     open: HashMap<String, BTreeSet<(Timestamp, String)>>,
     /// The code that a user showed last.
     codes: HashMap<String, String>,
+    /// To whom something happened last.
+    pub(super) recent: Recent,
 }
 
 const NONE: u32 = u32::MAX;
@@ -53,6 +57,11 @@ fn hash(openid: &str) -> u64 {
 impl Phones {
     /// The next packet in the order of packets is for this user.
     pub(super) fn received(&mut self, openid: &str) {
+        self.recent.touch(openid);
+        self.chain(openid);
+    }
+
+    fn chain(&mut self, openid: &str) {
         // A sandbox has no four thousand million packets.
         let position = u32::try_from(self.before.len()).unwrap_or(NONE);
         self.before.push(self.last.insert(hash(openid), position).unwrap_or(NONE));
@@ -60,7 +69,7 @@ impl Phones {
 
     /// The next packet of an earlier start.
     pub(super) fn keep_packet(&mut self, packet: &PacketView<'_>) {
-        self.received(packet.re_openid);
+        self.chain(packet.re_openid);
         // Only a group can be opened by others.
         if packet.group.is_some() {
             let record = packet.to_record();
@@ -72,6 +81,7 @@ impl Phones {
 
     /// Somebody got a share of a packet that was for another.
     pub(super) fn shared(&mut self, openid: &str, key: String) {
+        self.recent.touch(openid);
         self.shares.entry(openid.to_owned()).or_default().push(key);
     }
 
@@ -97,6 +107,9 @@ impl Phones {
         if let Some(until) = open_until(order) {
             self.open.entry(payers(order).to_owned()).or_default().insert((until, key.clone()));
         }
+        if let Some(openid) = &order.openid {
+            self.recent.touch(openid);
+        }
         if let Some(openid) = order.openid.as_ref().filter(|_| order.is_real())
             && before.and_then(|before| before.openid.as_ref()) != Some(openid)
         {
@@ -109,6 +122,7 @@ impl Phones {
     }
 
     pub(super) fn shows(&mut self, openid: &str, code: &str) {
+        self.recent.touch(openid);
         self.codes.insert(openid.to_owned(), code.to_owned());
     }
 
@@ -217,6 +231,9 @@ impl Entry {
     }
 }
 
+/// So many of a user's last packets are looked at for a list of users.
+const GLANCE: usize = 100;
+
 /// So many sheets and codes are shown.
 const OPEN_ORDERS: usize = 50;
 
@@ -261,6 +278,23 @@ impl Desk {
     pub(super) fn packets_for(&self, openid: &str) -> impl Iterator<Item = PacketRecord> {
         let packets = self.phones.positions(openid).filter_map(|position| self.packets.nth(position));
         packets.filter(move |packet| packet.re_openid == openid).map(|packet| packet.to_record())
+    }
+
+    /// How many packets lie unopened on a user's phone, [`GLANCE`] at most, and
+    /// when something came to it last.
+    pub(super) fn glance(&self, openid: &str) -> (usize, Option<Timestamp>) {
+        let packets = self.phones.positions(openid).filter_map(|position| self.packets.nth(position));
+        let (mut unopened, mut last) = (0, None);
+        for packet in packets.filter(|packet| packet.re_openid == openid).take(GLANCE) {
+            last = last.max(Some(packet.send_time));
+            // Of a group the others may have got something while this user has not.
+            let own = || packet.to_record().claims.iter().any(|claim| claim.openid == openid);
+            unopened += usize::from(packet.status == Status::Sent && (packet.claimed == Fen::ZERO || !own()));
+        }
+        let order = self.phones.orders.get(openid).and_then(|keys| self.trades.order(keys.last()?));
+        let refund = self.phones.refunds.get(openid).and_then(|keys| self.trades.refund(keys.last()?));
+        last = last.max(order.map(|order| order.time_end.unwrap_or(order.created)));
+        (unopened, last.max(refund.map(|refund| refund.success_time.unwrap_or(refund.created))))
     }
 
     /// Orders that can be paid now, by those whom [`payers`] names; first those
@@ -330,6 +364,10 @@ impl Desk {
             self.trades.codes.iter().map(|(code, record)| ((record.until, code), record)).collect();
         for ((_, code), record) in by_age {
             phones.shows(&record.openid, code);
+        }
+        let newest = self.packets.len().saturating_sub(GLANCE)..self.packets.len();
+        for packet in newest.filter_map(|position| self.packets.nth(position)) {
+            phones.recent.touch(packet.re_openid);
         }
         self.phones = phones;
     }

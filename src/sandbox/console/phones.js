@@ -97,8 +97,13 @@ export default {
     }
 
     function pin(openid) {
-      if (pinned.includes(openid)) pinned = pinned.filter((own) => own !== openid);
-      else pinned = [...pinned, openid].slice(-MOST);
+      if (pinned.includes(openid)) {
+        pinned = pinned.filter((own) => own !== openid);
+      } else {
+        // Beside what lies there.
+        pinned = [...new Set([...shown(), openid])].slice(-MOST);
+        ctx.selection.set("openid", openid);
+      }
       stand();
       draw();
     }

@@ -14,6 +14,9 @@ export function keyOf(message) {
   return `payment:${message.order.mch_id}/${message.order.out_trade_no}`;
 }
 
+/** What a real phone knows nothing of: the packet is not on its way. */
+export const isStuck = (message) => message.kind === "packet" && (message.packet.status === "SENDING" || message.packet.status === "FAILED");
+
 /** What stands on the bubble of a packet that is not to be opened any more; "" if it is. */
 export function ending(message, data) {
   const { packet, mine } = message;
@@ -106,7 +109,7 @@ export function chat(phone) {
   function update(data) {
     const name = data.merchant?.name ?? data.app_id;
     title.textContent = name;
-    const shown = data.chat.toReversed();
+    const shown = data.chat.filter((message) => !isStuck(message)).reverse();
     nothing.hidden = shown.length > 0;
     earlier.hidden = data.chat.length < phone.limit;
     const first = seen === null;

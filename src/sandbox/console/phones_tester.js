@@ -5,7 +5,7 @@ import { path, post, put } from "./api.js";
 import { h, replace } from "./dom.js";
 import { duration, t, yuan } from "./words.js";
 import { icon, userAvatar } from "./phones_draw.js";
-import { keyOf } from "./phones_chat.js";
+import { isStuck, keyOf } from "./phones_chat.js";
 
 const HOUR = 3600;
 const WAITING = 6;
@@ -91,7 +91,7 @@ export function tester(phone, hooks) {
     set(anonymous.input, "checked", real_name === false);
     replace(
       notes,
-      (data.stuck ?? []).slice(0, WAITING).map((packet) =>
+      data.chat.filter(isStuck).slice(0, WAITING).map(({ packet }) =>
         h("p", { class: `ph-note ${packet.status === "FAILED" ? "ph-note-bad" : ""}`, dataset: { test: "stuck" } }, packet.status === "FAILED" ? t(`Packet ${packet.mch_billno} failed: `, `红包 ${packet.mch_billno} 发放失败：`) : t(`Packet ${packet.mch_billno} is stuck in SENDING: `, `红包 ${packet.mch_billno} 卡在 SENDING：`), packet.reason ?? t("no reason given", "未说明原因"), packet.status === "SENDING" ? h("span", { class: "ph-note-more" }, t("A real phone shows nothing of it.", "真实手机上看不到它。")) : null),
       ),
     );

@@ -249,16 +249,27 @@ pub(super) async fn accounts(State(sandbox): State<Sandbox>, Asked(wanted): Aske
     Part { items, total: fitting().count() }
 }
 
-/// Users in the order of their openids.
+/// Users: first those to whom something happened last, then the others in the
+/// order of their openids.
 pub(super) async fn users(State(sandbox): State<Sandbox>, Asked(wanted): Asked<Wanted>) -> Part<Value> {
     let desk = sandbox.desk();
     let fits = |openid: &str, user: &User| {
         Wanted::is(wanted.mch_id.as_ref(), owner_of(&desk, &user.app_id)) && wanted.hits(&[openid])
     };
-    let mut found: Vec<(&String, &User)> = desk.users.iter().filter(|(openid, user)| fits(openid, user)).collect();
-    found.sort_unstable_by_key(|(openid, _)| *openid);
-    let total = found.len();
-    let page = found.into_iter().skip(wanted.offset).take(wanted.limit());
+    let recent = &desk.phones.recent;
+    let known = recent.iter().filter_map(|openid| desk.users.get_key_value(openid));
+    let known: Vec<_> = known.filter(|(openid, user)| fits(openid, user)).collect();
+    let everything = Wanted::is_everything(&[wanted.mch_id.is_some(), wanted.search.is_some()]);
+    let end = wanted.offset.saturating_add(wanted.limit());
+    let mut others = Vec::new();
+    // Who looks at the beginning need not wait until all are sorted.
+    if !everything || end > known.len() {
+        let rest = desk.users.iter().filter(|(openid, user)| !recent.contains(openid) && fits(openid, user));
+        others.extend(rest);
+        others.sort_unstable_by_key(|(openid, _)| *openid);
+    }
+    let total = if everything { desk.users.len() } else { known.len() + others.len() };
+    let page = known.into_iter().chain(others).skip(wanted.offset).take(wanted.limit());
     Part { items: page.map(|(openid, user)| user_view(&desk, openid, user)).collect(), total }
 }
 
@@ -270,9 +281,10 @@ fn owner_of<'a>(desk: &'a Desk, app_id: &str) -> &'a str {
 /// A user as lists and the user's own path show it.
 pub(super) fn user_view(desk: &Desk, openid: &str, user: &User) -> Value {
     let balance = desk.books.balance(&Account::User(openid.to_owned()));
+    let (unopened, last_activity) = desk.glance(openid);
     json!({
         "openid": openid, "app_id": user.app_id, "mch_id": owner_of(desk, &user.app_id), "balance": balance,
         "risk_blocked": user.risk_blocked, "asks_password": user.asks_password,
-        "opens": user.opens, "real_name": user.real_name,
+        "opens": user.opens, "real_name": user.real_name, "unopened": unopened, "last_activity": last_activity,
     })
 }
