@@ -11,14 +11,16 @@ static INSTALLING: Mutex<()> = Mutex::new(());
 /// Makes sure that a command is there, from the distribution's package.
 pub fn command(name: &str, package: &str) {
     let _one = INSTALLING.lock().unwrap();
-    if runs(Command::new(name).arg("version")) || runs(Command::new(name).arg("--version")) {
+    if answers(name) {
         return;
     }
     install(package, &format!("the command {name}"));
-    assert!(
-        runs(Command::new(name).arg("version")) || runs(Command::new(name).arg("--version")),
-        "{package} was installed, but {name} does not run"
-    );
+    assert!(answers(name), "{package} was installed, but {name} does not run");
+}
+
+/// Most commands know the option; some take the bare word for nothing and go to work.
+fn answers(name: &str) -> bool {
+    runs(Command::new(name).arg("--version")) || runs(Command::new(name).arg("version"))
 }
 
 /// The distribution's package, for what is no command on the PATH.
