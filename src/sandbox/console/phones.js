@@ -34,6 +34,7 @@ export default {
     let ended = false;
     const phones = new Map();
     const activity = new Map();
+    const apps = new Set();
 
     const field = h("input", { class: "input ph-search", type: "search", value: search, placeholder: t("Search openid", "搜索 openid"), "aria-label": t("Search openid", "搜索 openid"), dataset: { filter: "", test: "user-search" }, on: { input: () => ((search = field.value.trim()), (limit = PAGE), soon(look)) } });
     const rows = h("div", { class: "ph-rows-of-users", dataset: { test: "users" } });
@@ -73,6 +74,11 @@ export default {
         return;
       }
       if (ended) return;
+      // A merchant may have come since.
+      if (found.items.some((user) => !apps.has(user.app_id))) {
+        for (const user of found.items) apps.add(user.app_id);
+        learn();
+      }
       users = found.items;
       total = found.total;
       draw();
