@@ -6,6 +6,7 @@ mod acceptance;
 mod accounts;
 mod behaviour;
 mod bills;
+mod browser;
 mod canned;
 mod cashier;
 mod client;
