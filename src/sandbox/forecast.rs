@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::desk::Desk;
-use super::packets::REFUND_TAKES;
+use super::packets::{PacketRecord, REFUND_TAKES};
 use super::{LONGEST_JUMP, Sandbox};
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -124,13 +124,18 @@ impl Desk {
             }
         }
         for (at, id) in self.due.iter().take_while(|(at, _)| *at <= until).take(LOOKED_AT) {
-            let Some(record) = self.packets.at(*id) else { continue };
-            let key = &record.own_key();
-            match record.status {
+            // Most of them need not be unpacked.
+            let Some(packet) = self.packets.view(*id) else { continue };
+            let last_share_goes = || {
+                let record = packet.to_record();
+                record.claims.len() + 1 == record.shares.len()
+            };
+            let key = &PacketRecord::key(packet.mch_id, packet.mch_billno);
+            match packet.status {
                 Status::Sending => add(*at, What::PacketClosed, key),
                 Status::Refunding => add(*at, What::PacketBack, key),
-                // The last share is gone by then.
-                Status::Sent if opened.contains(id) && record.claims.len() + 1 == record.shares.len() => {}
+                // Nothing is left by then.
+                Status::Sent if opened.contains(id) && last_share_goes() => {}
                 Status::Sent => {
                     add(*at, What::PacketExpires, key);
                     add(at.after(REFUND_TAKES), What::PacketBack, key);
