@@ -18,7 +18,7 @@ use crate::query::RedPacketStatus as Status;
 pub(crate) struct Forecast {
     pub(crate) until: Timestamp,
     pub(crate) steps: Vec<Step>,
-    /// How many things happen besides; as many at least where there are very many.
+    /// How many things happen besides.
     pub(crate) more: usize,
 }
 
@@ -52,7 +52,7 @@ pub(crate) enum What {
 
 /// So many steps are told.
 const STEPS: usize = 200;
-/// So many things of a kind are looked at.
+/// So many things of a kind are looked at; the others are only counted.
 const LOOKED_AT: usize = 10_000;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -69,12 +69,11 @@ impl Sandbox {
         desk.settle();
         let now = desk.now();
         let until = now.after(within.min(LONGEST_JUMP));
-        let mut things = desk.things_until(until);
+        let (mut things, mut more) = desk.things_until(until);
         things.extend(certificates.into_iter().filter(|(at, ..)| now < *at && *at <= until));
         drop(desk);
         things.sort();
         let mut steps: Vec<Step> = Vec::new();
-        let mut more = 0;
         for (at, what, key) in things {
             let full = steps.len() == STEPS;
             match steps.last_mut() {
@@ -107,15 +106,17 @@ fn midnight_after(moment: Timestamp) -> Timestamp {
 }
 
 impl Desk {
-    fn things_until(&self, until: Timestamp) -> Vec<(Timestamp, What, String)> {
+    /// What happens until then, and how many things more that were not looked at.
+    fn things_until(&self, until: Timestamp) -> (Vec<(Timestamp, What, String)>, usize) {
         let mut things = Vec::new();
         let mut add = |at: Timestamp, what: What, key: &str| {
             if at <= until {
                 things.push((at, what, key.to_owned()));
             }
         };
-        let mut opened = HashSet::new();
-        for (at, id) in self.openings.iter().take_while(|(at, _)| *at <= until).take(LOOKED_AT) {
+        let mut more = 0;
+        let (mut opened, mut coming) = (HashSet::new(), self.openings.iter().take_while(|(at, _)| *at <= until));
+        for (at, id) in coming.by_ref().take(LOOKED_AT) {
             let Some(record) = self.packets.at(*id) else { continue };
             // Of several notes the first one counts, if it is not out of date.
             let valid = self.opening(&record).is_some_and(|opening| opening <= *at) && *at < record.expires();
@@ -123,7 +124,9 @@ impl Desk {
                 add(*at, What::PacketOpened, &record.own_key());
             }
         }
-        for (at, id) in self.due.iter().take_while(|(at, _)| *at <= until).take(LOOKED_AT) {
+        more += coming.count();
+        let mut coming = self.due.iter().take_while(|(at, _)| *at <= until);
+        for (at, id) in coming.by_ref().take(LOOKED_AT) {
             // Most of them need not be unpacked.
             let Some(packet) = self.packets.view(*id) else { continue };
             let last_share_goes = || {
@@ -143,26 +146,35 @@ impl Desk {
                 _ => {}
             }
         }
-        for (at, key) in self.trades.due.iter().take_while(|(at, _)| *at <= until).take(LOOKED_AT) {
+        more += coming.count();
+        let mut coming = self.trades.due.iter().take_while(|(at, _)| *at <= until);
+        for (at, key) in coming.by_ref().take(LOOKED_AT) {
             add(*at, What::RefundEnds, key);
         }
-        for (at, id) in self.notices.planned().take_while(|(at, _)| *at <= until).take(LOOKED_AT) {
+        more += coming.count();
+        let mut coming = self.notices.planned().take_while(|(at, _)| *at <= until);
+        for (at, id) in coming.by_ref().take(LOOKED_AT) {
             add(*at, What::Notice, &id.to_string());
         }
-        for (at, key) in self.waiting.iter().take_while(|(at, _)| *at <= until).take(LOOKED_AT) {
+        more += coming.count();
+        let mut coming = self.waiting.iter().take_while(|(at, _)| *at <= until);
+        for (at, key) in coming.by_ref().take(LOOKED_AT) {
             if self.trades.order(key).is_some_and(|order| order.trade_state == TradeState::UserPaying) {
                 add(*at, What::PasswordOver, key);
             }
         }
-        for (at, key) in self.phones.ending(self.now(), until).take(LOOKED_AT) {
+        more += coming.count();
+        let mut coming = self.phones.ending(self.now(), until);
+        for (at, key) in coming.by_ref().take(LOOKED_AT) {
             if self.trades.order(key).is_some_and(|order| order.trade_state == TradeState::NotPay) {
                 add(*at, What::OrderExpires, key);
             }
         }
+        more += coming.count();
         let midnights = std::iter::successors(Some(midnight_after(self.now())), |last| Some(midnight_after(*last)));
         for at in midnights.take_while(|at| *at <= until).take(STEPS) {
             add(at, What::QuotaTurns, &at.beijing_day().to_string());
         }
-        things
+        (things, more)
     }
 }

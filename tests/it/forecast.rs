@@ -91,3 +91,31 @@ async fn a_jump_to_midnight_begins_a_day() {
         assert_eq!(raw.api("POST", "/api/clock/advance", wrong).await.0, 400, "{wrong}");
     }
 }
+
+/// Of very many things the first are told one by one and the others counted.
+#[tokio::test]
+async fn nothing_is_left_out_of_the_count() {
+    let raw = Raw::new().await;
+    let client = raw.sandbox.client(&raw.entity).unwrap();
+    let lift = |settings: &mut hongbao::sandbox::Settings| {
+        settings.calls_per_second = u32::MAX;
+        settings.user_day_count = u32::MAX;
+        settings.user_day_amount = settings.merchant_day_amount;
+    };
+    raw.sandbox.change_settings(&raw.entity.mch_id, lift).unwrap();
+    raw.sandbox.top_up(&raw.entity.mch_id, hongbao::Fen::new(2_000_000)).unwrap();
+    const PACKETS: u64 = 10_050;
+    let mut sending = tokio::task::JoinSet::new();
+    for number in 0..PACKETS {
+        let (client, packet) = (client.clone(), packet(&format!("A{number}"), ALICE, 100));
+        sending.spawn(async move { client.send(&packet).await.map(drop) });
+    }
+    while let Some(sent) = sending.join_next().await {
+        sent.unwrap().unwrap();
+    }
+    let (_, day) = raw.api("GET", "/api/clock/forecast?seconds=90000", "").await;
+    let told: u64 = steps(&day, "packet_expires").iter().map(|(_, _, count)| count).sum();
+    assert_eq!(told + day["more"].as_u64().unwrap(), PACKETS, "{day}");
+    let midnights: u64 = steps(&day, "quota_turns").len() as u64;
+    assert!((1..=2).contains(&midnights));
+}
