@@ -27,7 +27,7 @@ async function progress(overview, before) {
       arrive: Boolean(sent) && !["SENDING", "FAILED"].includes(sent.status),
       open: opened.total > 0,
       day: ahead - base >= DAY - SLACK,
-      understand: memory.get("understood") === overview.directory,
+      understand: memory.get("understood") === (overview.directory ?? ""),
     },
   };
 }
