@@ -55,6 +55,11 @@ fn hash(openid: &str) -> u64 {
 }
 
 impl Phones {
+    /// With room for so many packets.
+    pub(super) fn with_room(count: usize) -> Self {
+        Self { last: HashMap::with_capacity(count), before: Vec::with_capacity(count), ..Self::default() }
+    }
+
     /// The next packet in the order of packets is for this user.
     pub(super) fn received(&mut self, openid: &str) {
         self.recent.touch(openid);

@@ -15,6 +15,8 @@ pub(crate) struct Quotas {
     /// The Beijing day, from its first moment to the first of the next.
     day: Range<Timestamp>,
     merchants: HashMap<String, MerchantDay>,
+    /// How many users a merchant gets room for at its first packet.
+    room: usize,
     seconds: HashMap<(String, &'static str), (i64, u32)>,
 }
 
@@ -50,6 +52,12 @@ struct BusiestUser {
 }
 
 impl Quotas {
+    /// For a start with so many packets: room that is not used costs no memory,
+    /// room that grows costs time.
+    pub(super) fn with_room(room: usize) -> Self {
+        Self { room, ..Self::default() }
+    }
+
     /// What a merchant has used at `now`.
     pub(crate) fn usage(&self, mch_id: &str, now: Timestamp, merchant_day_amount: Fen) -> Usage {
         let today = self.merchants.get(mch_id).filter(|_| self.day.contains(&now));
@@ -61,6 +69,11 @@ impl Quotas {
             users_today: today.map_or(0, |day| day.users.len()),
             busiest_user: today.and_then(|day| day.busiest.clone()),
         }
+    }
+
+    /// From now on there are as many users as come.
+    pub(super) fn forget_room(&mut self) {
+        self.room = 0;
     }
 
     /// Counts a call; `false` if the second has had enough of them.
@@ -93,7 +106,8 @@ impl Quotas {
     pub(crate) fn sent(&mut self, mch_id: &str, openid: &str, amount: Fen, at: Timestamp) {
         self.turn(at);
         if !self.merchants.contains_key(mch_id) {
-            self.merchants.insert(mch_id.to_owned(), MerchantDay::default());
+            let users = HashMap::with_capacity(self.room);
+            self.merchants.insert(mch_id.to_owned(), MerchantDay { users, ..MerchantDay::default() });
         }
         let Some(day) = self.merchants.get_mut(mch_id) else { return };
         day.paid = day.paid.checked_add(amount).unwrap_or(day.paid);

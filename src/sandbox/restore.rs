@@ -58,10 +58,11 @@ struct Restored {
 
 fn packets(rows: &Rows, now: Timestamp) -> Result<Restored> {
     let table = Table::Packets;
-    let (mut all, mut due) = (Packets::with_room(rows.count(table)?), Vec::new());
+    let count = rows.count(table)?;
+    let (mut all, mut due) = (Packets::with_room(count), Vec::with_capacity(count));
     let mut older: Vec<PacketRecord> = Vec::new();
-    let (mut quotas, today) = (Quotas::default(), day_of(now));
-    let mut phones = Phones::default();
+    let (mut quotas, today) = (Quotas::with_room(count), day_of(now));
+    let mut phones = Phones::with_room(count);
     rows.read(table, |key, value| {
         if value.starts_with(b"{") {
             older.push(parse(table, key, value)?);
@@ -81,6 +82,7 @@ fn packets(rows: &Rows, now: Timestamp) -> Result<Restored> {
             quotas.sent(&record.mch_id, &record.re_openid, record.total_amount, record.send_time);
         }
     }
+    quotas.forget_room();
     Ok(Restored { all, due: due.into_iter().collect(), quotas, phones, older })
 }
 
