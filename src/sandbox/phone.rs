@@ -296,6 +296,9 @@ impl Desk {
             let own = || packet.to_record().claims.iter().any(|claim| claim.openid == openid);
             unopened += usize::from(packet.status == Status::Sent && (packet.claimed == Fen::ZERO || !own()));
         }
+        let shared = self.phones.shares.get(openid).and_then(|keys| self.packets.get(keys.last()?));
+        let own = shared.and_then(|packet| packet.claims.into_iter().find(|claim| claim.openid == openid));
+        last = last.max(own.map(|claim| claim.at));
         let order = self.phones.orders.get(openid).and_then(|keys| self.trades.order(keys.last()?));
         let refund = self.phones.refunds.get(openid).and_then(|keys| self.trades.refund(keys.last()?));
         last = last.max(order.map(|order| order.time_end.unwrap_or(order.created)));

@@ -88,7 +88,7 @@ function bubble(message, phone) {
 /** The page of the chat. */
 export function chat(phone) {
   const title = h("h2", { class: "ph-bar-title", dataset: { test: "chat-title" } });
-  const messages = h("div", { class: "ph-messages" });
+  const messages = h("div", { class: "ph-messages", role: "log", "aria-label": t("Messages", "消息") });
   const earlier = h("button", { class: "ph-earlier", hidden: true, dataset: { test: "earlier" }, on: { click: () => phone.more() } }, t("Earlier messages", "查看更早的消息"));
   const nothing = h("p", { class: "ph-nothing" }, t("Nothing yet. Send a red packet to this openid.", "暂无消息。给这个 openid 发一个红包试试。"));
   const scroll = h("div", { class: "ph-scroll", tabindex: -1 }, earlier, nothing, messages);

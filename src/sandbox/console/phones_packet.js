@@ -19,7 +19,14 @@ export function card(phone, message) {
   const { packet } = message;
   const over = ending(message, phone.data);
   const gone = over !== "" && packet.status === "RECEIVED";
-  const words = over === "" ? packet.wishing : gone ? t("Better luck next time! No packets are left.", "手慢了，红包派完了") : t("This red packet was not opened in time and went back.", "该红包已超过24小时。如已领取，可在“零钱”中查看");
+  const words =
+    over === ""
+      ? packet.wishing
+      : gone
+        ? t("Better luck next time! No packets are left.", "手慢了，红包派完了")
+        : packet.status === "SENT"
+          ? t("This user refuses red packets. It goes back after 24 hours.", "该用户拒收红包，24小时后退回")
+          : t("This red packet was not opened in time and went back.", "该红包已超过24小时。如已领取，可在“零钱”中查看");
   const coin = h("button", { class: "ph-coin", "aria-label": t("Open", "开"), dataset: { test: "coin" }, on: { click: turn } }, h("span", { class: "ph-coin-face" }, "開"));
   const node = h(
     "div",

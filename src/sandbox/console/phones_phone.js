@@ -168,6 +168,13 @@ export function openPhone(openid, ctx, hooks) {
     event.stopPropagation();
   });
 
+  node.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && node.classList.contains("ph-unit-tools")) {
+      phone.tools();
+      event.stopPropagation();
+    }
+  });
+
   function tick() {
     status.clock.textContent = time(ctx.now()).slice(0, 5);
     page?.tick?.();

@@ -3,7 +3,7 @@
 
 import { path, post, put } from "./api.js";
 import { h, replace } from "./dom.js";
-import { duration, t, yuan } from "./words.js";
+import { ago, duration, t, yuan } from "./words.js";
 import { icon, userAvatar } from "./phones_draw.js";
 import { isStuck, keyOf } from "./phones_chat.js";
 
@@ -116,10 +116,10 @@ export function tester(phone, hooks) {
       rows.map((row) =>
         h(
           "div",
-          { class: "ph-wait" },
-          h("span", { class: "grow ph-cut" }, h("span", { class: "muted" }, `${row.what} `), h("span", { class: "mono" }, row.number)),
+          { class: "ph-wait", title: row.what },
+          h("span", { class: "grow ph-cut" }, h("span", { class: "mono" }, row.number)),
           h("span", { class: "ph-wait-sum" }, yuan(row.sum)),
-          h("span", { class: "muted ph-wait-left" }, duration(row.until - now)),
+          h("span", { class: "muted ph-wait-left", title: duration(row.until - now) }, ago(row.until, now)),
           h("button", { class: "btn ph-expire", title: t("Its time is over now", "让它立即过期"), dataset: { test: "expire", expire: row.key }, on: { click: () => expire(row.expire) } }, t("expire", "过期")),
         ),
       ),

@@ -35,7 +35,10 @@ pub fn the_only() -> MutexGuard<'static, Browser> {
 const KEEPER: &str = r#"chromedriver --port=0 &
 driver=$!
 cat > /dev/null
-kill $(cat /proc/$driver/task/*/children) $driver
+browser=$(cat /proc/$driver/task/*/children)
+kill $browser $driver
+# It writes its profile until its end.
+while kill -0 $browser; do sleep 0.1; done
 rm -rf "$1""#;
 
 impl Browser {

@@ -1,6 +1,8 @@
 //! The users' phones: what happens in the sandbox is seen there, and what is
 //! done there happens in the sandbox.
 
+use std::time::Duration;
+
 use hongbao::Fen;
 use hongbao::pay::TradeState;
 use hongbao::query::{RedPacketStatus as Status, RefundStatus};
@@ -177,6 +179,13 @@ async fn a_code_is_shown_and_the_password_entered() {
     page.press(&[ESCAPE]);
     page.lacks("sheet");
     assert_eq!(page.state("M00003"), TradeState::PayError, "who turns away does not pay");
+    // Without a payment it is over after a minute.
+    page.click("phone-back");
+    page.click("open-code");
+    let last = page.wait("document.querySelector('[data-test=auth-code]').dataset.code");
+    page.sandbox.advance(Duration::from_secs(61)).unwrap();
+    page.click("code-again");
+    page.wait(&format!("document.querySelector('[data-test=auth-code]').dataset.code !== {last}"));
     page.done();
 }
 
@@ -203,7 +212,7 @@ async fn the_strip_decides_how_a_user_behaves() {
     page.click_at("[data-test=opens] option[value=after]");
     page.client.send(&packet("A3", ALICE, 188)).await.unwrap();
     page.shows("expire", "expire");
-    page.sandbox.advance(std::time::Duration::from_secs(2 * 3600)).unwrap();
+    page.sandbox.advance(Duration::from_secs(2 * 3600)).unwrap();
     page.wait("document.querySelectorAll('[data-test=packet][data-state=done]').length === 2");
     assert_eq!((page.packet_status("A1"), page.packet_status("A3")), (Status::Received, Status::Received));
     page.click_at("[data-test=opens] option[value=by_hand]");
@@ -275,7 +284,7 @@ async fn long_lists_come_in_parts_and_phones_stand_side_by_side() {
         page.client.send(&packet(&format!("A{n}"), &format!("oUser{n:023}"), 100)).await.unwrap();
         // The gateway takes thirty calls a second.
         if n == 29 {
-            page.sandbox.advance(std::time::Duration::from_secs(1)).unwrap();
+            page.sandbox.advance(Duration::from_secs(1)).unwrap();
         }
     }
     page.run("location.hash = 'phones'");
@@ -367,7 +376,7 @@ async fn a_phone_says_why_something_failed() {
     page.client.send(&packet("A1", ALICE, 188)).await.unwrap();
     page.click_message("packet", "A1");
     // Its time passes while the card lies there.
-    page.sandbox.advance(std::time::Duration::from_secs(25 * 3600)).unwrap();
+    page.sandbox.advance(Duration::from_secs(25 * 3600)).unwrap();
     page.click("coin");
     page.shows("toast", "nothing to open");
     page.shows("packet", "Expired");
