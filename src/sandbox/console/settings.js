@@ -12,7 +12,7 @@ const GROUPS = [
   [
     { en: "Red packets", zh: "现金红包" },
     [
-      ["api_open", "switch", { en: "issuing through the API", zh: "API 发放已开通" }, { en: "Off: NO_AUTH for every packet.", zh: "关闭后每个红包都返回 NO_AUTH。" }],
+      ["api_open", "switch", { en: "issuing through the API", zh: "API 发放已开通" }, { en: "Off: API_METHOD_CLOSED for every packet.", zh: "关闭后每个红包都返回 API_METHOD_CLOSED。" }],
       ["allowed_ips", "lines", { en: "addresses that may call", zh: "调用 IP 白名单" }, { en: "One address a line; others get NO_AUTH.", zh: "每行一个 IP；其他地址会被拒绝。" }],
       ["min_amount", "fen", { en: "least amount", zh: "单个最小金额" }, { en: "Of one packet, without a scene.", zh: "未传场景时单个红包的下限。" }, yuan],
       ["max_amount", "fen", { en: "greatest amount", zh: "单个最大金额" }, { en: "Of one packet, without a scene.", zh: "未传场景时单个红包的上限。" }, yuan],
