@@ -30,7 +30,8 @@ export function requestView(request, ctx, tab, chosen) {
   ];
 }
 
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+// The name of a field keeps its letters.
+const capital = (text) => (/^[a-z]+_/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1));
 const words = (explanation, name) => (lang() === "zh" && explanation.zh?.[name]) || explanation[name];
 
 /** Why it was refused, and what to do. */
