@@ -145,6 +145,9 @@ async fn a_code_is_scanned_and_paid() {
     page.done();
 }
 
+/// Widths of bars and gaps of `134500000000987654`, as zxing-cpp 3.1.1 draws it.
+const BARS: &str = "2112321221321131232122222122222122222122224113112211143111232123212331112";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_is_shown_and_the_password_entered() {
     let page = Page::open("phones", "zh", NARROW).await;
@@ -154,6 +157,8 @@ async fn a_code_is_shown_and_the_password_entered() {
     let auth_code = page.wait("document.querySelector('[data-test=auth-code]').dataset.code");
     let auth_code = auth_code.as_str().unwrap();
     page.wait("document.querySelector('[data-test=barcode] path').getBoundingClientRect().width > 200");
+    let script = "return import('/phones_code128.js').then((bars) => bars.code128('134500000000987654').join(''))";
+    assert_eq!(page.run(script), json!(BARS));
     let wants_password = page.client.send(&by_code("M00001", 100_001, auth_code)).await.unwrap_err();
     assert_eq!(code(&wants_password), "USERPAYING");
     page.shows("sheet-amount", "¥1,000.01");
