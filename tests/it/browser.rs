@@ -1,6 +1,7 @@
 //! The console's page in headless Chromium: what people see and touch.
 
 mod driver;
+mod panels;
 mod phones;
 
 use std::net::SocketAddr;
@@ -31,7 +32,11 @@ pub const WIDE: (u32, u32) = (1600, 1000);
 impl Page {
     /// Opens a panel in a language, `en` or `zh`.
     pub async fn open(panel: &str, language: &str, size: (u32, u32)) -> Self {
-        let sandbox = Sandbox::new().unwrap();
+        Self::of(Sandbox::new().unwrap(), panel, language, size).await
+    }
+
+    /// As [`Self::open`], of a sandbox that is there.
+    pub async fn of(sandbox: Sandbox, panel: &str, language: &str, size: (u32, u32)) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let served = sandbox.serve(any, any, None).await.unwrap();
         let entity = sandbox.merchants().remove(0);

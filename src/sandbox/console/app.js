@@ -195,7 +195,7 @@ function help() {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  const typing = event.target.closest?.("input, textarea, select");
+  const typing = event.target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select");
   if (typing) {
     if (event.key === "Escape") event.target.blur();
     return;
