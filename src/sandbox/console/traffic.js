@@ -34,8 +34,8 @@ async function part(place) {
   return { rows: shown, more: rows.length > shown.length || requests.items.length < requests.total || notices.items.length + place.offset < notices.total, next: { before: asked.at(-1)?.id ?? place.before, offset: place.offset + told, from: place.from + shown.length } };
 }
 
-function requestRow({ id, at, path: whole, mch_id, request, status, code, fault, micros }) {
-  const [kind, words] = fault ? ["warn", faultName(fault)] : code ? ["bad", code] : status === 200 ? ["ok", "OK"] : ["bad", status === null ? t("no answer", "没有应答") : `HTTP ${status}`];
+function requestRow({ id, at, path: whole, mch_id, request, status, code, note, fault, micros }) {
+  const [kind, words] = fault ? ["warn", faultName(fault)] : code ? ["bad", code] : status === 200 ? (note ? ["bad", "FAIL"] : ["ok", "OK"]) : ["bad", status === null ? t("no answer", "没有应答") : `HTTP ${status}`];
   return { key: `request-${id}`, id, out: false, at, name: shortPath(whole), title: endpoint(whole), number: NUMBER.exec(request)?.[1] ?? "", mch_id: mch_id ?? "", kind, words, took: took(micros) };
 }
 
