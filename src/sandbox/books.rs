@@ -196,6 +196,8 @@ impl Reason {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Books {
     kinds: BTreeMap<u8, Kind>,
+    /// Fen that ever moved, by the code of the reason.
+    moved: BTreeMap<u8, i128>,
     next: u64,
 }
 
@@ -273,6 +275,7 @@ impl Books {
         }
         self.set(from.parts(), left);
         self.set(to.parts(), there);
+        self.count(reason, amount);
         self.next += 1;
         Some(Posting { id: self.next, at, from, to, amount, reason, number: number.map(str::to_owned) })
     }
@@ -281,7 +284,20 @@ impl Books {
     pub(super) fn replay(&mut self, posting: &PostingView<'_>) {
         self.change(posting.from, |balance| balance.checked_sub(posting.amount).unwrap_or_default());
         self.change(posting.to, |balance| balance.checked_add(posting.amount).unwrap_or_default());
+        self.count(posting.reason, posting.amount);
         self.next = self.next.max(posting.id);
+    }
+
+    fn count(&mut self, reason: Reason, amount: Fen) {
+        *self.moved.entry(reason.code()).or_default() += i128::from(amount.get());
+    }
+
+    /// How much ever moved for each reason.
+    fn flows(&self) -> Vec<Flow> {
+        let flow = |(code, fen): (&u8, &i128)| {
+            Some(Flow { reason: Reason::of_code(*code)?, amount: Fen::new(i64::try_from(*fen).unwrap_or(i64::MAX)) })
+        };
+        self.moved.iter().filter_map(flow).collect()
     }
 }
 
@@ -310,6 +326,19 @@ pub struct Statement {
     pub with_platform: Fen,
     /// Whether what came in is all there, and packets, refunds and accounts agree.
     pub balanced: bool,
+    /// How much ever moved, for each reason that money had.
+    #[serde(default)]
+    pub flows: Vec<Flow>,
+}
+
+/// All that ever moved for one reason, in a [`Statement`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Flow {
+    /// Why it moved.
+    pub reason: Reason,
+    /// The sum, in fen.
+    pub amount: Fen,
 }
 
 /// An account in a [`Statement`].
@@ -350,6 +379,7 @@ impl Statement {
             owed_to_refunds,
             with_platform,
             balanced: all == Some(Fen::ZERO) && in_transit == owed_to_packets && refunds_in_transit == owed_to_refunds,
+            flows: books.flows(),
         }
     }
 }
@@ -404,5 +434,7 @@ mod tests {
         assert!(Statement::of(&books, Fen::ZERO, Fen::ZERO).balanced);
         assert!(!Statement::of(&books, Fen::new(1), Fen::ZERO).balanced);
         assert!(!Statement::of(&books, Fen::ZERO, Fen::new(1)).balanced);
+        let flows = Statement::without_accounts(&books, Fen::ZERO, Fen::ZERO).flows;
+        assert_eq!(flows, [Flow { reason: Reason::TopUp, amount: Fen::new(200) }]);
     }
 }

@@ -115,7 +115,7 @@ use tokio::sync::Notify;
 pub use accounts::AccountKind;
 pub use answers::{Answers, Cdata};
 pub use behaviour::{Opens, User};
-pub use books::{Account, AccountBalance, Posting, Reason, Statement};
+pub use books::{Account, AccountBalance, Flow, Posting, Reason, Statement};
 pub use builder::Builder;
 pub use desk::Settings;
 pub use entities::NewMerchant;

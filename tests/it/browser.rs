@@ -3,6 +3,7 @@
 mod driver;
 mod panels;
 mod phones;
+mod pictures;
 
 use std::net::SocketAddr;
 use std::sync::MutexGuard;
