@@ -22,8 +22,8 @@ function headers(more) {
   return TOKEN ? { ...more, Authorization: `Bearer ${TOKEN}` } : { ...more };
 }
 
-async function ask(method, path, body) {
-  const options = { method, headers: headers(), cache: "no-store" };
+async function ask(method, path, body, signal) {
+  const options = { method, headers: headers(), cache: "no-store", signal };
   if (body !== undefined) options.body = JSON.stringify(body);
   let response;
   try {
@@ -79,9 +79,14 @@ export async function download(path, name) {
  * by hand, because an EventSource sends no token.
  */
 export async function follow(changed, state) {
+  // A page that the browser keeps for the way back would keep its line, too, and
+  // a browser has six for one address.
+  let line = null;
+  addEventListener("pagehide", () => line?.abort());
   for (let wait = 250; ; wait = Math.min(wait * 2, 5000)) {
     try {
-      const response = await ask("GET", "/events");
+      line = new AbortController();
+      const response = await ask("GET", "/events", undefined, line.signal);
       state(true);
       changed(null);
       wait = 125;

@@ -15,20 +15,23 @@ use crate::support::{ALICE, BOB, HOUR, once, packet};
 
 /// File, panel, language, theme, size, what must be there, what is clicked before.
 const PICTURES: &[(&str, &str, &str, &str, (u32, u32), &str, &[&str])] = &[
-    ("start.png", "start", "en", "light", (1280, 800), "[data-test=step-send][data-done=yes]", &["snippet-wechatpy"]),
-    ("start.zh-CN.png", "start", "zh", "light", (1280, 800), "[data-test=step-send][data-done=yes]", &[]),
-    ("phones.png", "phones?openid=oAlice1a2b3c4d5e6f7g8h9i0jkl", "zh", "light", (1280, 800), "[data-test=packet]", &[]),
-    ("merchants.png", "merchants", "en", "light", WIDE, "[data-test=certificate-left]", &[]),
-    ("merchants.zh-CN.png", "merchants", "zh", "dark", WIDE, "[data-test=certificate-left]", &[]),
-    ("traffic.png", "traffic?request=SIGNATURE", "en", "light", WIDE, "[data-test=received-string]", &[]),
-    ("traffic.zh-CN.png", "traffic?request=SIGNATURE", "zh", "dark", WIDE, "[data-test=received-string]", &[]),
-    ("callback.png", "traffic?notice=2", "en", "dark", (1280, 800), "[data-test=attempt]", &[]),
-    ("time.png", "time", "en", "dark", (1280, 800), "[data-test=fault-rule-0]", &[]),
-    ("time.zh-CN.png", "time", "zh", "light", (1280, 800), "[data-test=fault-rule-0]", &[]),
-    ("books.png", "books", "en", "light", (1280, 800), "[data-test=ledger] tr", &[]),
-    ("books.zh-CN.png", "books", "zh", "dark", (1280, 800), "[data-test=ledger] tr", &[]),
+    ("start.png", "start", "en", "light", DESK, "[data-test=step-send][data-done=yes]", &["snippet-wechatpy"]),
+    ("start.zh-CN.png", "start", "zh", "light", DESK, "[data-test=step-send][data-done=yes]", &[]),
+    ("phones.png", "phones?openid=oAlice1a2b3c4d5e6f7g8h9i0jkl", "zh", "light", DESK, "[data-test=packet]", &[]),
+    ("merchants.png", "merchants", "en", "light", DESK, "[data-test=certificate-left]", &[]),
+    ("merchants.zh-CN.png", "merchants", "zh", "dark", DESK, "[data-test=certificate-left]", &[]),
+    ("traffic.png", "traffic?request=SIGNATURE", "en", "light", DESK, "[data-test=received-string]", &[]),
+    ("traffic.zh-CN.png", "traffic?request=SIGNATURE", "zh", "dark", DESK, "[data-test=received-string]", &[]),
+    ("callback.png", "traffic?notice=2", "en", "dark", DESK, "[data-test=attempt]", &[]),
+    ("time.png", "time", "en", "dark", DESK, "[data-test=fault-rule-0]", &[]),
+    ("time.zh-CN.png", "time", "zh", "light", DESK, "[data-test=fault-rule-0]", &[]),
+    ("books.png", "books", "en", "light", DESK, "[data-test=ledger] tr", &[]),
+    ("books.zh-CN.png", "books", "zh", "dark", DESK, "[data-test=ledger] tr", &[]),
     ("small.png", "traffic", "zh", "light", NARROW, "[data-test=request-1]", &[]),
 ];
+
+/// A laptop's screen.
+const DESK: (u32, u32) = (1280, 800);
 
 /// GitHub shows them in a README; the repository keeps them for good.
 const MOST_BYTES: usize = 200 * 1024;
