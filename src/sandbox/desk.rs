@@ -144,6 +144,39 @@ pub(crate) enum Table {
     State,
 }
 
+impl Table {
+    pub(super) const ALL: [Self; 11] = [
+        Self::Settings,
+        Self::Users,
+        Self::Packets,
+        Self::Postings,
+        Self::Requests,
+        Self::Orders,
+        Self::Refunds,
+        Self::Codes,
+        Self::Links,
+        Self::Notices,
+        Self::State,
+    ];
+
+    /// Its name in the store, and that of the topic under which its changes are told.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Settings => "settings",
+            Self::Users => "users",
+            Self::Packets => "packets",
+            Self::Postings => "postings",
+            Self::Requests => "requests",
+            Self::Orders => "orders",
+            Self::Refunds => "refunds",
+            Self::Codes => "codes",
+            Self::Links => "links",
+            Self::Notices => "notices",
+            Self::State => "state",
+        }
+    }
+}
+
 /// Everything, behind one lock.
 pub(crate) struct Desk {
     pub(crate) clock: SandboxClock,
@@ -271,7 +304,7 @@ impl Desk {
     ) -> bool {
         let Some(posting) = self.books.post(at, from, to, amount, reason, number) else { return false };
         let row = self.postings.push(&posting).to_vec();
-        self.change_row(Table::Postings, posting.id.to_string(), row_key(posting.id), || row);
+        self.change_row(Table::Postings, posting.id.to_string(), row_key(posting.id), row);
         true
     }
 
@@ -328,12 +361,12 @@ impl Desk {
 
     /// As [`change`](Self::change), for a row that is packed and lies under a number
     /// instead of its key.
-    pub(super) fn change_row(&mut self, table: Table, key: String, row: String, value: impl FnOnce() -> Vec<u8>) {
+    pub(super) fn change_row(&mut self, table: Table, key: String, row: String, value: Vec<u8>) {
         if self.listeners.receiver_count() > 0 {
             self.touched.push((table, key));
         }
         if self.durable {
-            self.changes.push(Change { table, key: row, value: Some(value()) });
+            self.changes.push(Change { table, key: row, value: Some(value) });
         }
     }
 

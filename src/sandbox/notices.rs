@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::desk::{Desk, Table};
 use super::fault::scatter;
 use super::flip::flipped;
+use super::store::row_key;
 use crate::clock::Timestamp;
 use crate::wire::read_xml;
 
@@ -275,7 +276,7 @@ impl Desk {
         if let Some(before) = self.notices.all.get(&record.id).and_then(|before| before.next) {
             self.notices.due.remove(&(before, record.id));
         }
-        self.change(Table::Notices, format!("{:016}", record.id), Some(&record));
+        self.change(Table::Notices, row_key(record.id), Some(&record));
         self.notices.restore(record);
     }
 

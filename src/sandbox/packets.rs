@@ -189,7 +189,7 @@ impl Desk {
             self.due.insert((due, id));
         }
         self.expect_opening(record, id, Timestamp::default());
-        self.change_row(Table::Packets, key, row_key(id.into()), || row);
+        self.change_row(Table::Packets, key, row_key(id.into()), row);
     }
 
     /// Takes over packets that an earlier version stored under their numbers, in any

@@ -126,7 +126,7 @@ fn load(desk: &mut Desk, table: Table, key: &str, value: &[u8]) -> Result<()> {
             let mut row = Vec::new();
             packed::posting(&parse(table, key, value)?, &mut row);
             desk.restore_posting(&row).ok_or_else(unknown)?;
-            desk.change_row(table, key.to_owned(), key.to_owned(), || row);
+            desk.change_row(table, key.to_owned(), key.to_owned(), row);
         }
         Table::Postings => desk.restore_posting(value).ok_or_else(unknown)?,
         Table::Requests => {

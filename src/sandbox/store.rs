@@ -11,20 +11,6 @@ use super::desk::{Change, Table};
 use super::failed;
 use crate::error::Result;
 
-const ALL: [Table; 11] = [
-    Table::Settings,
-    Table::Users,
-    Table::Packets,
-    Table::Postings,
-    Table::Requests,
-    Table::Orders,
-    Table::Refunds,
-    Table::Codes,
-    Table::Links,
-    Table::Notices,
-    Table::State,
-];
-
 /// The most batches that share one sync.
 const GROUP: usize = 512;
 
@@ -40,19 +26,7 @@ pub(super) fn row_key(number: u64) -> String {
 type Definition = TableDefinition<'static, &'static str, &'static [u8]>;
 
 fn definition(table: Table) -> Definition {
-    TableDefinition::new(match table {
-        Table::Settings => "settings",
-        Table::Users => "users",
-        Table::Packets => "packets",
-        Table::Postings => "postings",
-        Table::Requests => "requests",
-        Table::Orders => "orders",
-        Table::Refunds => "refunds",
-        Table::Codes => "codes",
-        Table::Links => "links",
-        Table::Notices => "notices",
-        Table::State => "state",
-    })
+    TableDefinition::new(table.name())
 }
 
 /// Writes changes in the order in which they are submitted. Nobody hears that
@@ -191,7 +165,7 @@ impl Drop for Store {
 
 fn prepare(database: &Database) -> std::result::Result<(), redb::Error> {
     let transaction = database.begin_write()?;
-    for table in ALL {
+    for table in Table::ALL {
         transaction.open_table(definition(table))?;
     }
     transaction.commit()?;
@@ -242,7 +216,7 @@ fn write(database: &Database, group: &[Batch]) -> std::result::Result<(), redb::
         return Ok(());
     }
     let transaction = database.begin_write()?;
-    for table in ALL {
+    for table in Table::ALL {
         let mut changes =
             group.iter().flat_map(|batch| &batch.changes).filter(|change| change.table == table).peekable();
         if changes.peek().is_none() {

@@ -25,23 +25,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// So many keys of a topic are named in an event.
 const NAMED: usize = 50;
 
-/// The topics, one for each table that people look at.
-pub(super) fn topic(table: Table) -> &'static str {
-    match table {
-        Table::Settings => "settings",
-        Table::Users => "users",
-        Table::Packets => "packets",
-        Table::Postings => "postings",
-        Table::Requests => "requests",
-        Table::Orders => "orders",
-        Table::Refunds => "refunds",
-        Table::Codes => "codes",
-        Table::Links => "links",
-        Table::Notices => "notices",
-        Table::State => "state",
-    }
-}
-
 /// Turns true when the server stops: an event stream would keep it waiting.
 #[derive(Clone)]
 pub(super) struct Stopped(pub(super) watch::Receiver<bool>);
@@ -91,11 +74,13 @@ async fn gather(listening: &mut Receiver<Arc<Touched>>) -> Option<Gathered> {
 fn tell(sandbox: &Sandbox, changes: &[Arc<Touched>]) -> String {
     let mut topics: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (table, key) in changes.iter().flat_map(|touched| touched.iter()) {
-        let keys = topics.entry(topic(*table)).or_default();
+        let keys = topics.entry(table.name()).or_default();
         if keys.len() < NAMED {
-            // Numbers are stored with leading zeros, so that they sort.
-            let short = key.trim_start_matches('0');
-            keys.insert(if key.len() == 16 && !short.is_empty() { short } else { key });
+            keys.insert(match table {
+                // Stored with leading zeros, so that they sort.
+                Table::Requests | Table::Notices => key.trim_start_matches('0'),
+                _ => key,
+            });
         }
     }
     json!({ "now": sandbox.now(), "topics": topics }).to_string()
