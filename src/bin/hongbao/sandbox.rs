@@ -131,6 +131,8 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
     let end = Signals::new()?;
     let fresh = !directory.exists();
     let sandbox = Sandbox::open(&directory).map_err(|error| not_opened(error, &directory))?;
+    // Before the addresses are, so that whoever finds those finds the token, too.
+    keep_token(&directory, args.console_token.as_deref())?;
     let token = args.console_token.as_deref().map(Secret::new);
     let served = sandbox.serve_with_token(args.listen, args.console, Some(&directory), token).await;
     let served = served.map_err(|error| {
@@ -141,7 +143,6 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
         // It lies in the middle of a project. Without the file all is well, too.
         let _ = fs::write(directory.join(".gitignore"), "*\n");
     }
-    keep_token(&directory, args.console_token.as_deref())?;
     tell(Terminal::new(args.json), args, &directory, &served, &sandbox.merchants());
     end.wait().await;
     served.stop().await;
