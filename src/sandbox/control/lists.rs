@@ -254,7 +254,7 @@ pub(super) async fn accounts(State(sandbox): State<Sandbox>, Asked(wanted): Aske
 pub(super) async fn users(State(sandbox): State<Sandbox>, Asked(wanted): Asked<Wanted>) -> Part<Value> {
     let desk = sandbox.desk();
     let fits = |openid: &str, user: &User| {
-        Wanted::is(wanted.mch_id.as_ref(), owner_of(&desk, &user.app_id)) && wanted.hits(&[openid])
+        Wanted::is_among(wanted.mch_id.as_ref(), desk.entity_of_app(&user.app_id)) && wanted.hits(&[openid])
     };
     let recent = &desk.phones.recent;
     let known = recent.iter().filter_map(|openid| desk.users.get_key_value(openid));
@@ -273,17 +273,13 @@ pub(super) async fn users(State(sandbox): State<Sandbox>, Asked(wanted): Asked<W
     Part { items: page.map(|(openid, user)| user_view(&desk, openid, user)).collect(), total }
 }
 
-fn owner_of<'a>(desk: &'a Desk, app_id: &str) -> &'a str {
-    let owner = desk.entities.values().find(|entity| entity.app_id == app_id);
-    owner.map_or("", |entity| &entity.mch_id)
-}
-
 /// A user as lists and the user's own path show it.
 pub(super) fn user_view(desk: &Desk, openid: &str, user: &User) -> Value {
     let balance = desk.books.balance(&Account::User(openid.to_owned()));
     let (unopened, last_activity) = desk.glance(openid);
+    let mch_id = desk.entity_of_app(&user.app_id).unwrap_or_default();
     json!({
-        "openid": openid, "app_id": user.app_id, "mch_id": owner_of(desk, &user.app_id), "balance": balance,
+        "openid": openid, "app_id": user.app_id, "mch_id": mch_id, "balance": balance,
         "risk_blocked": user.risk_blocked, "asks_password": user.asks_password,
         "opens": user.opens, "real_name": user.real_name, "unopened": unopened, "last_activity": last_activity,
     })
