@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use super::desk::{Desk, Table};
 use super::fault::Fault;
+use super::store::row_key;
 use crate::clock::Timestamp;
 use crate::secret::Secret;
 
@@ -138,10 +140,8 @@ pub(super) fn without_key<'a>(body: &'a [u8], key: Option<&Secret>) -> Cow<'a, [
     let mut out = Vec::new();
     let mut rest = body;
     // Nothing is kept of what is further behind.
-    let near = |rest: &[u8]| rest.len().min(LOGGED + key.len());
-    while let Some(at) =
-        rest.get(..near(rest)).and_then(|near| near.windows(key.len()).position(|window| window == key))
-    {
+    let near = |rest: &'a [u8]| rest.get(..LOGGED + key.len()).unwrap_or(rest);
+    while let Some(at) = memmem::find(near(rest), key) {
         let (before, behind) = rest.split_at(at);
         out.extend_from_slice(before);
         out.extend_from_slice(MASK.as_bytes());
@@ -163,6 +163,12 @@ pub(super) fn hex_unless_text(body: &[u8]) -> Option<String> {
     Some(kept.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// The bytes of [`hex_unless_text`].
+pub(super) fn from_hex(hex: &str) -> Vec<u8> {
+    let pairs = hex.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
+    pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
+}
+
 /// So many requests are kept.
 const KEPT: usize = 10_000;
 
@@ -170,12 +176,12 @@ impl Desk {
     pub(super) fn log(&mut self, mut record: RequestRecord) {
         record.id = self.next_request;
         self.next_request += 1;
-        self.change(Table::Requests, format!("{:016}", record.id), Some(&record));
+        self.change(Table::Requests, row_key(record.id), Some(&record));
         self.requests.push_back(record);
         if self.requests.len() > KEPT
             && let Some(old) = self.requests.pop_front()
         {
-            self.change::<()>(Table::Requests, format!("{:016}", old.id), None);
+            self.change::<()>(Table::Requests, row_key(old.id), None);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::refusals::{explanation, headline};
 use super::{Explanation, ExplanationKind, Mistake, Words, charset};
 use crate::sandbox::gate;
-use crate::sandbox::log::RequestRecord;
+use crate::sandbox::log::{RequestRecord, from_hex};
 
 /// `None` if the body is a message, or nothing that can be named.
 pub(super) fn hint(record: &RequestRecord) -> Option<Explanation> {
@@ -13,7 +13,7 @@ pub(super) fn hint(record: &RequestRecord) -> Option<Explanation> {
     let start = record.request.trim_start();
     let looks_like_a_form = !start.starts_with('<') && start.contains('=');
     let (name, what, next) = if let Some(hex) = &record.request_hex {
-        let text = charset::from_gbk(&bytes(hex))?;
+        let text = charset::from_gbk(&from_hex(hex))?;
         let shown: String = text.chars().filter(|c| !c.is_ascii()).take(20).collect();
         (
             "charset",
@@ -66,9 +66,4 @@ pub(super) fn hint(record: &RequestRecord) -> Option<Explanation> {
         explanation(ExplanationKind::Other, headline(record, &what.en, &what.zh), next).with_found(what.clone());
     out.mistake = Some(Mistake { name: name.to_owned(), text: what });
     Some(out)
-}
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let pairs = hex.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
-    pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::sandbox::log::{LOGGED, RequestRecord};
+use crate::sandbox::log::{LOGGED, RequestRecord, from_hex};
 
 /// The command for a POSIX shell; `None` if the body was too long to be kept. The
 /// certificate that was shown is named by its place in the directory, if it is
@@ -55,8 +55,7 @@ fn quoted(text: &str) -> String {
 
 /// For `printf %b`, whose octal escapes every shell knows.
 fn octal(hex: &str) -> String {
-    let pairs = hex.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
-    pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).map(|byte| format!("\\0{byte:03o}")).collect()
+    from_hex(hex).iter().map(|byte| format!("\\0{byte:03o}")).collect()
 }
 
 #[cfg(test)]

@@ -5,10 +5,12 @@
 //! [`MOST`] digests. What cannot be tried is a key that the sandbox does not
 //! know, and a value that only the client knew.
 
+use zeroize::Zeroizing;
+
 use super::bases::{self, Base};
 use super::suspects::{self, Suspect};
 use super::{KnownKey, Mistake, Words};
-use crate::sandbox::log::MASK;
+use crate::sandbox::log::{MASK, from_hex};
 use crate::wire::{self, Contract, Digest, Doc, plain_digests};
 
 /// So many digests are made for one explanation.
@@ -53,11 +55,9 @@ enum Form {
 }
 
 fn read(sign: &str) -> Option<Given> {
-    let hex = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     if matches!(sign.len(), 32 | 64) && sign.bytes().all(|b| b.is_ascii_hexdigit()) {
-        let bytes = sign.as_bytes().chunks(2).map(hex).collect::<Option<Vec<u8>>>()?;
         let form = if sign.bytes().any(|b| b.is_ascii_lowercase()) { Form::LowerHex } else { Form::Hex };
-        return Some(Given { bytes, form });
+        return Some(Given { bytes: from_hex(sign), form });
     }
     let bytes = wire::from_base64(sign.trim())?;
     matches!(bytes.len(), 16 | 32).then_some(Given { bytes, form: Form::Base64 })
@@ -231,7 +231,8 @@ fn the_right_string(evidence: &Evidence<'_>, search: &mut Search<'_>) -> Option<
     if let Some(text) = other_function(&right.head, key, search) {
         return Some(Found { mistakes: vec![("wrong_digest", text)], digest: None, ..Found::new(&right, Digest::Md5) });
     }
-    let text = String::from_utf8_lossy(key).into_owned();
+    let text = Zeroizing::new(String::from_utf8_lossy(key).into_owned());
+    let text = text.as_str();
     let forms = [
         (format!("{text}\n"), "a line break at its end", "末尾多了换行符"),
         (format!("{text}\r\n"), "a line break (CR LF) at its end", "末尾多了回车换行符"),
@@ -244,6 +245,7 @@ fn the_right_string(evidence: &Evidence<'_>, search: &mut Search<'_>) -> Option<
         (text.chars().take(31).collect(), "its last character missing", "缺少最后一个字符"),
         (String::new(), "nothing in its place", "为空"),
     ];
+    let forms = forms.map(|(wrong, en, zh)| (Zeroizing::new(wrong), en, zh));
     for (wrong, en, zh) in forms {
         if wrong.as_bytes() == key {
             continue;
