@@ -67,7 +67,9 @@ fn one(desk: &mut Desk, incoming: &Incoming<'_>) -> (Effect, Option<Duration>) {
         Effect::HangUp => (None, &[]),
     };
     let delay = fault.as_ref().and_then(Fault::delay).max(notes.delay);
-    let mch_id = gate::message(incoming.body).ok().and_then(|doc| doc.get("mch_id").map(str::to_owned));
+    // A message that did not pass is read once more, for what it says of itself.
+    let said = || gate::message(incoming.body).ok().and_then(|doc| doc.get("mch_id").map(str::to_owned));
+    let mch_id = notes.mch_id.or_else(said);
     let entity = mch_id.as_deref().and_then(|mch_id| desk.entity(mch_id));
     let key = entity.map(|entity| &entity.key);
     let body = without_key(incoming.body, key);
@@ -104,6 +106,8 @@ fn one(desk: &mut Desk, incoming: &Incoming<'_>) -> (Effect, Option<Duration>) {
 /// What the log is to know of a refusal, and how long the answer waits.
 #[derive(Default)]
 struct Notes {
+    /// Whose message it was, if it has passed the gate.
+    mch_id: Option<String>,
     code: Option<String>,
     note: Option<String>,
     cause: Option<Cause>,
@@ -119,6 +123,7 @@ fn served(desk: &mut Desk, found: Found, incoming: &Incoming<'_>, fault: Option<
     let family = found.route.family;
     let answer = match gate::check(desk, found, incoming) {
         Ok(mut call) => {
+            notes.mch_id = Some(call.mch_id.clone());
             call.hold = fault == Some(&Fault::Processing);
             let reply = handled(desk, found, &call, fault).unwrap_or_else(|mut refusal| {
                 notes.code = refusal.code.clone().or(refusal.error_code.map(str::to_owned));
