@@ -4,13 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::certificates::{Authority, Issued, KeyKind};
 use super::clock::SandboxClock;
 use super::store::Rows;
 use super::{FIRST_BALANCE, FIRST_MERCHANTS, Sandbox, failed, refused, restore};
-use crate::config::{Entity, P12Encryption};
+use crate::config::P12Encryption;
 use crate::error::Result;
+use crate::secret::Secret;
 
 /// `merchant.json`.
 #[derive(Serialize, Deserialize)]
@@ -23,18 +25,27 @@ pub(super) struct MerchantFile {
 }
 
 impl MerchantFile {
-    pub(super) fn of(entity: &Entity, issued: &Issued) -> Self {
+    pub(super) fn of(mch_id: &str, app_id: &str, name: &str, key: &Secret, issued: &Issued) -> Self {
         Self {
-            mch_id: entity.mch_id.clone(),
-            app_id: entity.app_id.clone(),
-            api_key: String::from_utf8_lossy(entity.key.expose()).into_owned(),
-            name: entity.name.clone(),
+            mch_id: mch_id.to_owned(),
+            app_id: app_id.to_owned(),
+            api_key: String::from_utf8_lossy(key.expose()).into_owned(),
+            name: name.to_owned(),
             serial_no: issued.serial(),
         }
     }
 
-    pub(super) fn json(&self) -> Result<Vec<u8>> {
-        serde_json::to_vec_pretty(self).map_err(|error| failed("merchant.json", error))
+    pub(super) fn json(&self) -> Result<Zeroizing<Vec<u8>>> {
+        // Room enough for it all: what grows leaves copies behind.
+        let mut json = Zeroizing::new(Vec::with_capacity(1024));
+        serde_json::to_writer_pretty(&mut *json, self).map_err(|error| failed("merchant.json", error))?;
+        Ok(json)
+    }
+}
+
+impl Drop for MerchantFile {
+    fn drop(&mut self) {
+        self.api_key.zeroize();
     }
 }
 
@@ -169,14 +180,7 @@ fn issue(
     write_secret(&folder.join(KEY), issued.key_pem.as_bytes())?;
     write_secret(&folder.join(P12), &issued.p12(mch_id, P12Encryption::Modern)?)?;
     write_secret(&folder.join(LEGACY_P12), &issued.p12(mch_id, P12Encryption::Legacy)?)?;
-    let key = sandbox.new_key(mch_id)?;
-    let file = MerchantFile {
-        mch_id: mch_id.to_owned(),
-        app_id: app_id.to_owned(),
-        api_key: String::from_utf8_lossy(key.expose()).into_owned(),
-        name: name.to_owned(),
-        serial_no: issued.serial(),
-    };
+    let file = MerchantFile::of(mch_id, app_id, name, &sandbox.new_key(mch_id)?, &issued);
     write_secret(&folder.join(MERCHANT), &file.json()?)?;
     Ok(file)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::PoisonError;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::accounts::AccountKind;
 use super::books::Account;
@@ -157,9 +158,10 @@ impl Sandbox {
     }
 
     /// Enrols an entity whose files lie in a folder.
-    pub(super) fn enrol_filed(&self, folder: PathBuf, file: MerchantFile) {
+    pub(super) fn enrol_filed(&self, folder: PathBuf, mut file: MerchantFile) {
         let cert = Cert::pem_files(folder.join(CERTIFICATE), folder.join(KEY));
-        self.enrol(&file.mch_id, &file.app_id, &file.name, Secret::new(file.api_key), cert, None);
+        let key = Secret::new(std::mem::take(&mut file.api_key));
+        self.enrol(&file.mch_id, &file.app_id, &file.name, key, cert, None);
         self.remember(&file.mch_id, Made::Filed(folder));
     }
 
@@ -238,12 +240,13 @@ impl Sandbox {
     }
 
     /// One of the files that WeChat would hand out for an entity, as
-    /// `apiclient_cert.p12`; only of entities that the sandbox made.
+    /// `apiclient_cert.p12`; only of entities that the sandbox made. Most of them
+    /// hold a key.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Sandbox`]: there is no such entity or file, or it cannot
     /// be read.
-    pub fn merchant_file(&self, mch_id: &str, name: &str) -> Result<Vec<u8>> {
+    pub(crate) fn merchant_file(&self, mch_id: &str, name: &str) -> Result<Zeroizing<Vec<u8>>> {
         known(&self.desk(), mch_id)?;
         if !FILES.contains(&name) {
             return Err(refused(format!("there is no file {name:?}"), "look at the entity's list of files"));
@@ -253,20 +256,21 @@ impl Sandbox {
             None => {
                 Err(refused(format!("{mch_id} has files of its own"), "ask for those of an entity that was made here"))
             }
-            Some(_) if name == "ca.pem" => Ok(self.ca_pem().as_bytes().to_vec()),
+            Some(_) if name == "ca.pem" => Ok(self.ca_pem().as_bytes().to_vec().into()),
             Some(Made::Filed(folder)) => {
                 let path = folder.join(name);
-                std::fs::read(&path).map_err(|error| failed(&path.display().to_string(), error))
+                let bytes = std::fs::read(&path).map_err(|error| failed(&path.display().to_string(), error))?;
+                Ok(bytes.into())
             }
             Some(Made::Kept(issued)) => match name {
-                CERTIFICATE => Ok(issued.certificate_pem.clone().into_bytes()),
-                KEY => Ok(issued.key_pem.as_bytes().to_vec()),
-                P12 => issued.p12(mch_id, P12Encryption::Modern),
-                LEGACY_P12 => issued.p12(mch_id, P12Encryption::Legacy),
+                CERTIFICATE => Ok(issued.certificate_pem.as_bytes().to_vec().into()),
+                KEY => Ok(issued.key_pem.as_bytes().to_vec().into()),
+                P12 => issued.p12(mch_id, P12Encryption::Modern).map(Zeroizing::new),
+                LEGACY_P12 => issued.p12(mch_id, P12Encryption::Legacy).map(Zeroizing::new),
                 _ => {
                     let found = self.merchants().into_iter().find(|entity| entity.mch_id == mch_id);
-                    let entity = found.ok_or_else(|| failed(mch_id, "it is not there"))?;
-                    MerchantFile::of(&entity, issued).json()
+                    let Entity { app_id, name, key, .. } = found.ok_or_else(|| failed(mch_id, "it is not there"))?;
+                    MerchantFile::of(mch_id, &app_id, &name, &key, issued).json()
                 }
             },
         }

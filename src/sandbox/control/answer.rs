@@ -7,8 +7,9 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::error::Error;
 
@@ -113,4 +114,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             .map(Self)
             .map_err(|error| Failure::wrong(format!("the body: {error}"), "send JSON as /api/openapi.json says"))
     }
+}
+
+/// What `current` becomes by changes of its fields; those that are left out keep
+/// their value.
+pub(super) fn changed<T: Serialize + DeserializeOwned>(current: &T, changes: Map<String, Value>) -> Result<T, Failure> {
+    let wrong = |field: &str, problem: &dyn std::fmt::Display| {
+        Failure::wrong(format!("{field}: {problem}"), "send JSON as GET shows it")
+    };
+    let mut merged = serde_json::to_value(current).map_err(|error| wrong("the body", &error))?;
+    for (field, value) in changes {
+        let Some(slot) = merged.get_mut(&field) else { return Err(wrong(&field, &"there is no such field")) };
+        *slot = value;
+        // One by one, so that the error names the field.
+        if let Err(error) = T::deserialize(&merged) {
+            return Err(wrong(&field, &error));
+        }
+    }
+    serde_json::from_value(merged).map_err(|error| wrong("the body", &error))
 }

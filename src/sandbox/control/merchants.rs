@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, At, Body, Failure};
+use super::answer::{Answer, At, Body, Failure, changed};
 use crate::money::Fen;
 use crate::sandbox::entities::MerchantDetail;
 use crate::sandbox::{AccountKind, NewMerchant, Sandbox, Settings, failed};
@@ -86,7 +86,8 @@ pub(super) async fn file(
     let bytes = sandbox.merchant_file(&mch_id, &name)?;
     let kind = if name.ends_with(".json") { "application/json" } else { "application/octet-stream" };
     let attachment = format!("attachment; filename=\"{name}\"");
-    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, attachment)], bytes).into_response())
+    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, attachment)], bytes.to_vec())
+        .into_response())
 }
 
 fn unknown(mch_id: &str) -> Failure {
@@ -101,23 +102,9 @@ pub(super) async fn settings(State(sandbox): State<Sandbox>, At(mch_id): At<Stri
 pub(super) async fn put_settings(
     State(sandbox): State<Sandbox>,
     At(mch_id): At<String>,
-    Body(changes): Body<serde_json::Map<String, Value>>,
+    Body(changes): Body<Map<String, Value>>,
 ) -> Answer<Settings> {
     let current = sandbox.settings(&mch_id).ok_or_else(|| unknown(&mch_id))?;
-    let wrong = |field: &str, error: &serde_json::Error| {
-        Failure::wrong(format!("settings: {field}: {error}"), "send JSON as GET shows it")
-    };
-    let mut merged = serde_json::to_value(current).map_err(|error| wrong("all", &error))?;
-    for (field, value) in changes {
-        let Some(slot) = merged.get_mut(&field) else {
-            return Err(Failure::wrong(format!("settings: {field}: there is no such setting"), "see GET"));
-        };
-        *slot = value;
-        // One by one, so that the error names the field.
-        if let Err(error) = Settings::deserialize(&merged) {
-            return Err(wrong(&field, &error));
-        }
-    }
-    let new: Settings = serde_json::from_value(merged).map_err(|error| wrong("all", &error))?;
+    let new = changed(&current, changes)?;
     Ok(Json(sandbox.change_settings(&mch_id, |settings| *settings = new)?))
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::{Map, Value};
 
-use super::answer::{Answer, At, Body, Failure};
+use super::answer::{Answer, At, Body, Failure, changed};
 use crate::sandbox::{Answers, RequestDetails, Sandbox};
 
 pub(super) async fn request(State(sandbox): State<Sandbox>, At(id): At<u64>) -> Answer<RequestDetails> {
@@ -23,14 +23,6 @@ pub(super) async fn put_answers(
     State(sandbox): State<Sandbox>,
     Body(changes): Body<Map<String, Value>>,
 ) -> Answer<Answers> {
-    let wrong = |error: serde_json::Error| Failure::wrong(format!("answers: {error}"), "send JSON as GET shows it");
-    let mut merged = serde_json::to_value(sandbox.answers()).map_err(wrong)?;
-    for (field, value) in changes {
-        let Some(slot) = merged.get_mut(&field) else {
-            return Err(Failure::wrong(format!("there is no {field}"), "look at GET"));
-        };
-        *slot = value;
-    }
-    sandbox.set_answers(serde_json::from_value(merged).map_err(wrong)?)?;
+    sandbox.set_answers(changed(&sandbox.answers(), changes)?)?;
     Ok(answers(State(sandbox)).await)
 }
