@@ -37,6 +37,6 @@ export function folder(merchant, directory, ctx) {
       at ? fact(t("API key", "API 密钥"), `${at}merchant.json`, `key-${mch_id}`, "merchant.json") : null,
       at ? fact(t("certificate", "证书"), `${at}apiclient_cert.pem`, `cert-${mch_id}`, "apiclient_cert.pem") : null,
     ),
-    h("div", { class: "row" }, h("span", { class: "muted" }, t("download", "下载")), fileButton(mch_id, "merchant.json", ctx), fileButton(mch_id, "apiclient_cert.pem", ctx, "cert.pem"), fileButton(mch_id, "apiclient_key.pem", ctx, "key.pem"), fileButton(mch_id, "apiclient_cert.p12", ctx, ".p12")),
+    h("div", { class: "row" }, h("span", { class: "muted" }, t("download", "下载")), fileButton(mch_id, "merchant.json", ctx), fileButton(mch_id, "apiclient_cert.pem", ctx, "cert.pem"), fileButton(mch_id, "apiclient_key.pem", ctx, "key.pem"), fileButton(mch_id, "apiclient_cert.p12", ctx, ".p12"), directory ? null : fileButton(mch_id, "ca.pem", ctx)),
   );
 }

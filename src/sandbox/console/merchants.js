@@ -120,7 +120,7 @@ export default {
       replace(
         certificate,
         facts
-          ? h("div", { class: "st-facts" }, h("div", { class: "row" }, h("span", { class: "grow" }, t(`until ${beijing(facts.not_after)}`, `有效期至 ${beijing(facts.not_after)}`)), h("span", { class: `tag ${kind}`, dataset: { test: "certificate-left" } }, words)), fact(t("serial", "序列号"), facts.serial, "serial"), fact(t("subject", "主题"), facts.subject, "subject"), fact(t("issuer", "签发者"), facts.issuer, "issuer"))
+          ? h("div", { class: "st-facts" }, h("div", { class: "row" }, h("span", { class: "grow", title: beijing(facts.not_after) }, t(`until ${beijing(facts.not_after).slice(0, 10)}`, `有效期至 ${beijing(facts.not_after).slice(0, 10)}`)), h("span", { class: `tag ${kind}`, dataset: { test: "certificate-left" } }, words)), fact(t("serial", "序列号"), facts.serial, "serial"), fact(t("subject", "主题"), facts.subject, "subject"), fact(t("issuer", "签发者"), facts.issuer, "issuer"))
           : h("p", { class: "muted" }, t("The sandbox knows no certificate of this merchant.", "沙箱没有该商户的证书。")),
         files.length ? h("ul", { class: "me-files" }, files.map(([name, what]) => h("li", {}, fileButton(view.mch_id, name, ctx), h("span", { class: "muted" }, t(what))))) : null,
       );

@@ -111,6 +111,7 @@ export default {
         fact(t("console", "控制台"), overview.console ?? location.origin, "console"),
         overview.directory ? fact(t("directory", "目录"), overview.directory, "directory") : null,
         overview.directory ? fact(t("its CA", "根证书"), `${overview.directory}/ca.pem`, "ca") : null,
+        overview.directory ? null : h("p", { class: "muted st-note" }, t("This sandbox has no directory. For DIR, save the files below as DIR/ca.pem and DIR/merchants/<mch_id>/….", "此沙箱没有目录。请把下面的文件存为 DIR/ca.pem 和 DIR/merchants/<mch_id>/…，代替程序中的 DIR。")),
         h("p", { class: "muted st-note" }, t("Point your SDK at the gateway instead of api.mch.weixin.qq.com and let it trust this CA. Everything else stays as it is.", "把 SDK 的 api.mch.weixin.qq.com 换成上面的网关，并信任这个根证书，其余都不用改。")),
       );
       replace(folders, merchants.slice(0, 4).map((merchant) => folder(merchant, overview.directory, ctx)), merchants.length > 4 ? h("a", { href: "#merchants" }, t(`All ${merchants.length} merchants`, `全部 ${merchants.length} 个商户`)) : null);

@@ -37,7 +37,7 @@ export default {
     const jumps = [
       { id: "hour", title: t("+1 h", "+1 小时"), seconds: () => HOUR, body: { seconds: HOUR } },
       { id: "day", title: t("+24 h", "+24 小时"), seconds: () => DAY, body: { seconds: DAY } },
-      { id: "midnight", title: t("to Beijing midnight", "到北京零点"), seconds: () => toMidnight(ctx.now()), body: { to: "midnight" } },
+      { id: "midnight", title: t("to Beijing midnight", "到北京零点"), seconds: toMidnight, body: { to: "midnight" } },
       { id: "own", title: t("by", "自定"), seconds: () => state.own },
     ];
     for (const jump of jumps) {
@@ -94,7 +94,9 @@ export default {
 
     const foresee = calm(async () => {
       try {
-        const wanted = jumps.map((jump) => [jump, jump.seconds()]).filter(([, seconds]) => seconds > 0);
+        // Before the first look at the sandbox only the sandbox knows the time.
+        const at = ctx.overview() ? ctx.now() : (await get("/clock")).now;
+        const wanted = jumps.map((jump) => [jump, jump.seconds(at)]).filter(([, seconds]) => seconds > 0);
         const found = await Promise.all(wanted.map(([, seconds]) => get(`/clock/forecast${query({ seconds })}`)));
         wanted.forEach(([jump], place) => (state.forecasts[jump.id] = found[place]));
         draw();

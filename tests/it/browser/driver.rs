@@ -190,7 +190,10 @@ impl Browser {
     /// As if the machine preferred light or dark.
     pub fn prefer(&self, scheme: &str) {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
-        self.post("/goog/cdp/execute", json!({ "cmd": "Emulation.setEmulatedMedia", "params": { "features": features } }));
+        self.post(
+            "/goog/cdp/execute",
+            json!({ "cmd": "Emulation.setEmulatedMedia", "params": { "features": features } }),
+        );
     }
 
     /// What the page has shown, for a test that fails.

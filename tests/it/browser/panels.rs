@@ -109,8 +109,10 @@ async fn the_command_on_the_first_page_sends_a_packet_when_pasted() {
     let addresses = json!({ "gateway": page.served.gateway(), "console": page.served.console(), "pid": 1 });
     std::fs::write(directory.path().join("sandbox.json"), addresses.to_string()).unwrap();
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_hongbao")).parent().unwrap().to_owned();
-    let path = std::env::join_paths([program].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())));
-    let output = Command::new("sh").args(["-c", command.as_str().unwrap()]).env("PATH", path.unwrap()).output().unwrap();
+    let path =
+        std::env::join_paths([program].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())));
+    let output =
+        Command::new("sh").args(["-c", command.as_str().unwrap()]).env("PATH", path.unwrap()).output().unwrap();
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
     page.has("step-send", "data-done", "yes");
     let sent = page.sandbox.packets(0, 10);
@@ -353,7 +355,10 @@ async fn a_callback_is_seen_and_posted_again_in_other_ways() {
     shop.answers([(200, "success")]);
     let mch_id = &page.entity.mch_id;
     for order in ["T00001", "T00002"] {
-        page.client.send(&hongbao::pay::Native { notify_url: shop.url("/notify"), ..native(order, 888) }).await.unwrap();
+        page.client
+            .send(&hongbao::pay::Native { notify_url: shop.url("/notify"), ..native(order, 888) })
+            .await
+            .unwrap();
         page.sandbox.pay_order(mch_id, order, &hongbao::sandbox::Payer::default()).unwrap();
         page.shows(if order == "T00001" { "notice-1" } else { "notice-2" }, order);
     }
@@ -380,7 +385,8 @@ async fn a_callback_is_seen_and_posted_again_in_other_ways() {
     page.click("choose-1");
     page.click("order-post");
     page.lacks("dialog");
-    let numbers: Vec<bool> = shop.posted().iter().map(|posted| String::from_utf8_lossy(&posted.body).contains("T00002")).collect();
+    let numbers: Vec<bool> =
+        shop.posted().iter().map(|posted| String::from_utf8_lossy(&posted.body).contains("T00002")).collect();
     assert_eq!(numbers, [true, false]);
     page.done();
 }
@@ -499,9 +505,15 @@ async fn every_panel_fits_both_screens_and_speaks_both_languages() {
         for (panel, english, chinese) in PANELS {
             page.click(&format!("nav-{panel}"));
             let title = if language == "en" { english } else { chinese };
-            page.wait(&format!("document.title.startsWith({}) && document.getElementById('main').innerText.length > 20", json!(title)));
+            page.wait(&format!(
+                "document.title.startsWith({}) && document.getElementById('main').innerText.length > 20",
+                json!(title)
+            ));
             let wide = page.run("return [document.documentElement.scrollWidth, document.getElementById('main').scrollWidth, innerWidth, document.getElementById('main').clientWidth]");
-            assert!(wide[0].as_u64() <= wide[2].as_u64() && wide[1].as_u64() <= wide[3].as_u64(), "{panel} {size:?} {language}: {wide}");
+            assert!(
+                wide[0].as_u64() <= wide[2].as_u64() && wide[1].as_u64() <= wide[3].as_u64(),
+                "{panel} {size:?} {language}: {wide}"
+            );
         }
         page.done();
     }
@@ -535,12 +547,16 @@ async fn markup_stays_text_in_every_panel() {
     page.client.send(&hongbao::pay::Native { body: evil.into(), ..native("T00001", 888) }).await.unwrap();
     page.sandbox.pay_order(&page.entity.mch_id, "T00001", &hongbao::sandbox::Payer::default()).unwrap();
     let headers = [("user-agent", evil), ("x-evil", evil)];
-    let posted = page.post_with("/pay/orderquery?<b>", format!("<xml><mch_id>{}</mch_id></xml>", "&lt;b&gt;"), &headers).await;
+    let posted =
+        page.post_with("/pay/orderquery?<b>", format!("<xml><mch_id>{}</mch_id></xml>", "&lt;b&gt;"), &headers).await;
     assert!(posted.contains("FAIL") || posted.contains("html"), "{posted}");
     let new = hongbao::sandbox::NewMerchant { name: Some("<b id=struck>x</b>".into()), ..Default::default() };
     page.sandbox.add_merchant(&new).unwrap();
     for (panel, tabs) in [
-        ("traffic?request=1", &["detail-fields", "detail-raw", "detail-headers", "detail-certificate", "detail-curl"][..]),
+        (
+            "traffic?request=1",
+            &["detail-fields", "detail-raw", "detail-headers", "detail-certificate", "detail-curl"][..],
+        ),
         ("traffic?request=3", &["detail-headers", "detail-raw"]),
         ("traffic?notice=1", &["notice-pretty"]),
         ("merchants", &[]),
@@ -554,7 +570,8 @@ async fn markup_stays_text_in_every_panel() {
             page.click(tab);
         }
         page.wait("document.getElementById('main').innerText.length > 20");
-        let struck = page.run("return window.struck || document.querySelector('#struck, main script, main img')?.outerHTML || null");
+        let struck = page
+            .run("return window.struck || document.querySelector('#struck, main script, main img')?.outerHTML || null");
         assert_eq!(struck, Value::Null, "{panel}");
     }
     page.run("location.hash = 'traffic?request=1'");

@@ -14,9 +14,10 @@ use crate::shop::Shop;
 use crate::support::{ALICE, BOB, HOUR, once, packet};
 
 /// File, panel, language, theme, size, what must be there, what is clicked before.
-const PICTURES: &[(&str, &str, &str, &str, (u32, u32), &str, &[&str])] = &[
-    ("start.png", "start", "en", "light", DESK, "[data-test=step-send][data-done=yes]", &["snippet-wechatpy"]),
-    ("start.zh-CN.png", "start", "zh", "light", DESK, "[data-test=step-send][data-done=yes]", &[]),
+type Picture =
+    (&'static str, &'static str, &'static str, &'static str, (u32, u32), &'static str, &'static [&'static str]);
+
+const PICTURES: &[Picture] = &[
     ("phones.png", "phones?openid=oAlice1a2b3c4d5e6f7g8h9i0jkl", "zh", "light", DESK, "[data-test=packet]", &[]),
     ("merchants.png", "merchants", "en", "light", DESK, "[data-test=certificate-left]", &[]),
     ("merchants.zh-CN.png", "merchants", "zh", "dark", DESK, "[data-test=certificate-left]", &[]),
@@ -28,6 +29,12 @@ const PICTURES: &[(&str, &str, &str, &str, (u32, u32), &str, &[&str])] = &[
     ("books.png", "books", "en", "light", DESK, "[data-test=ledger] tr", &[]),
     ("books.zh-CN.png", "books", "zh", "dark", DESK, "[data-test=ledger] tr", &[]),
     ("small.png", "traffic", "zh", "light", NARROW, "[data-test=request-1]", &[]),
+];
+
+/// Of a sandbox with a directory, whose path it shows.
+const FIRST: &[Picture] = &[
+    ("start.png", "start", "en", "light", DESK, "[data-test=step-send][data-done=yes]", &["snippet-wechatpy"]),
+    ("start.zh-CN.png", "start", "zh", "light", DESK, "[data-test=step-send][data-done=yes]", &[]),
 ];
 
 /// A laptop's screen.
@@ -81,8 +88,20 @@ async fn the_pictures_of_the_documents_are_taken() {
     shop.answers([(200, "success")]);
     let signature = morning(&sandbox, &shop).await;
     let page = Page::of(sandbox, "start", "en", WIDE).await;
+    take(&page, PICTURES, signature).await;
+    page.done();
+
+    let directory = std::env::temp_dir().join(format!("sandbox-{}", std::process::id()));
+    let page = Page::of(Sandbox::open(&directory).unwrap(), "start", "en", WIDE).await;
+    page.client.send(&packet("A250318001", ALICE, 188)).await.unwrap();
+    take(&page, FIRST, 0).await;
+    page.done();
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+async fn take(page: &Page, pictures: &[Picture], signature: u64) {
     let folder = folder();
-    for (file, panel, language, theme, size, there, clicks) in PICTURES {
+    for (file, panel, language, theme, size, there, clicks) in pictures {
         page.browser.resize(*size);
         page.browser.prefer(theme);
         page.run(&format!("localStorage.setItem('hongbao.lang', '{language}')"));
@@ -94,12 +113,11 @@ async fn the_pictures_of_the_documents_are_taken() {
         }
         // What comes later than the first answer comes within two.
         page.wait("document.querySelector('[data-test=clock]')?.textContent && document.fonts.status === 'loaded'");
-        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         let picture = page.browser.picture();
         assert!(picture.starts_with(b"\x89PNG"), "{file}");
         assert!((8_000..MOST_BYTES).contains(&picture.len()), "{file} has {} bytes", picture.len());
         std::fs::write(folder.join(file), picture).unwrap();
     }
     page.browser.prefer("light");
-    page.done();
 }
