@@ -65,7 +65,7 @@ async fn morning(sandbox: &Sandbox, shop: &Shop) -> u64 {
     for (order, fen, path) in [("T250318001", 2800, "/notify"), ("T250318002", 1990, "/plain")] {
         client.send(&Native { notify_url: shop.url(path), ..native(order, fen) }).await.unwrap();
         let (bank, coupons) = (Some("CMB_DEBIT".to_owned()), vec![]);
-        let payer = Payer { openid: Some(BOB.to_owned()), bank_type: bank, coupons, ..Payer::default() };
+        let payer = Payer { openid: Some(BOB.to_owned()), bank_type: bank, coupons };
         sandbox.pay_order(&coffee.mch_id, order, &payer).unwrap();
     }
     client.send(&pay::Jsapi { notify_url: shop.url("/notify"), ..jsapi("T250318003", 3600) }).await.unwrap();
