@@ -59,6 +59,7 @@ function toast(text, kind) {
 
 function rail() {
   const current = open?.panel.id;
+  document.querySelector(".skip").textContent = t("Skip to the content", "跳到内容");
   replace(
     document.getElementById("rail"),
     h("div", { class: "rail-brand", "aria-hidden": "true" }, svg("svg", { viewBox: "0 0 32 32" }, svg("rect", { x: 5, y: 2, width: 22, height: 28, rx: 4, fill: "#e64340" }), svg("path", { d: "M5 9q11 9 22 0V6a4 4 0 0 0-4-4H9a4 4 0 0 0-4 4z", fill: "#d63a36" }), svg("circle", { cx: 16, cy: 15, r: 5, fill: "#f6d9a3" }))),
@@ -161,7 +162,9 @@ function show(panel) {
 
 function speak(language) {
   choose(language);
+  const had = document.activeElement?.dataset?.test;
   show(open.panel);
+  if (had === "language") document.querySelector('[data-test="language"]').focus();
 }
 
 function turn() {
@@ -210,7 +213,12 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-addEventListener("hashchange", route);
+addEventListener("hashchange", () => {
+  const before = open;
+  route();
+  // From one panel to another, the next Tab is to be in the panel.
+  if (open !== before) document.getElementById("main").focus({ preventScroll: true });
+});
 setInterval(tick, 1000);
 
 choose(lang());

@@ -53,7 +53,7 @@ print(answer.content.decode())
 `,
 
   wechatpy: ({ directory, gateway, mch_id, openid, number }, mistake) => `import json, os
-from wechatpy import WeChatPay  # pip install wechatpy
+from wechatpy import WeChatPay  # pip install 'wechatpy[cryptography]'
 
 os.environ["REQUESTS_CA_BUNDLE"] = ${quoted(`${directory}/ca.pem`)}
 WeChatPay.API_BASE_URL = ${quoted(`${gateway}/`)}

@@ -65,7 +65,7 @@ export default {
             h(
               "ol",
               { class: "st-steps" },
-              step("send", t("Send a packet from your own program", "从您自己的程序发一个红包"), whose, program),
+              step("send", t("Send a packet from your own program", "从您自己的程序发一个红包"), whose, program, h("p", { class: "muted" }, t("Sent again, the same number pays nothing twice; another packet wants another number.", "用同一单号再发一次不会重复付款；要发另一个红包，请换一个单号。"))),
               step("arrive", t("See it arrive", "看它到达"), h("p", { class: "muted" }, t("The user's phone shows it as WeChat does.", "用户的手机会像微信一样显示它。")), h("div", { class: "row" }, phone)),
               step("open", t("Open it", "拆开它"), h("p", { class: "muted" }, t("Tap the packet on the phone; the money is in the user's balance then, and a query answers RECEIVED.", "在手机上点击红包；钱进入用户零钱，查询结果变为 RECEIVED。"))),
               step("day", t("Let a day pass", "让一天过去"), h("p", { class: "muted" }, t("What nobody opened within 24 hours goes back to the merchant. Nobody has to wait for it here.", "24 小时内未领取的红包会退回商户。在这里不必等待。")), h("div", { class: "row" }, h("a", { class: "btn", href: "#time", dataset: { test: "go-time" } }, t("Turn the clock", "去拨动时钟")))),
