@@ -73,6 +73,9 @@ pub(crate) fn check(desk: &Desk, found: Found, incoming: &Incoming<'_>) -> Resul
     }
 }
 
+/// How the note of a body begins that is no message.
+pub(super) const UNREADABLE: &str = "the body cannot be read";
+
 /// A message below the root that the protocol has, or the one that published
 /// clients send to payments.
 pub(super) fn message(body: &[u8]) -> Result<Doc, XmlError> {

@@ -250,6 +250,8 @@ async fn limits_faults_and_paths_say_what_to_do() {
         (b"mch_id=1&sign=2", "form_body"),
         (b"", "empty_body"),
         (b"<!DOCTYPE xml><xml></xml>", "doctype"),
+        (b"hello", "malformed"),
+        (b"<xml><mch_id>1</xml>", "malformed"),
         (b"<xml><a>\xd6\xd0\xce\xc4</a></xml>", "charset"),
     ] {
         for path in [SEND, "/pay/orderquery"] {
@@ -259,8 +261,10 @@ async fn limits_faults_and_paths_say_what_to_do() {
         }
     }
     assert!(text(&raw.last().await, "/explanation/headline").contains("中文"));
-    raw.post("/pay/orderquery", "hello").await;
-    assert!(text(&raw.last().await, "/explanation/headline").contains("cannot be read"));
+    raw.post("/pay/orderquery", "<xml><body>A & B</body></xml>").await;
+    let explanation = raw.last().await["explanation"].clone();
+    assert!(text(&explanation, "/headline").contains("cannot be read"), "{explanation}");
+    assert!(text(&explanation, "/next_step/en").contains("escape &"), "{explanation}");
 
     let sandbox = &raw.sandbox;
     let rest = sandbox.balance(&mch_id).get();

@@ -59,6 +59,16 @@ pub(super) fn hint(record: &RequestRecord) -> Option<Explanation> {
             Words::new("the body has a DOCTYPE, which is never accepted", "报文含有 DOCTYPE，一律拒绝"),
             Words::new("write the elements alone", "只发送元素本身，不要 DOCTYPE"),
         )
+    } else if record.note.as_deref().is_some_and(|note| note.starts_with(gate::UNREADABLE)) {
+        let note = record.note.clone().unwrap_or_default();
+        (
+            "malformed",
+            Words::new(note.clone(), format!("报文不是合法的 XML（{note}）")),
+            Words::new(
+                "send one <xml> with one element for each field, each closed; put texts in CDATA, or escape & and <",
+                "请发送一个 <xml>，每个字段一个成对的元素；文本放在 CDATA 中，或转义 & 和 <",
+            ),
+        )
     } else {
         return None;
     };

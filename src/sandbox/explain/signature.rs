@@ -16,6 +16,9 @@ use crate::wire::{self, Contract, Digest, Doc, plain_digests};
 /// So many digests are made for one explanation.
 pub(super) const MOST: u32 = 900;
 
+/// The one mistake in which nobody's key was used.
+const NO_KEY: &str = "key_left_out";
+
 /// What is known of a signature that does not hold.
 pub(super) struct Evidence<'a> {
     pub(super) contract: &'a Contract,
@@ -194,7 +197,7 @@ impl Found {
                 zh: mistakes.iter().map(|(_, text)| &*text.zh).collect::<Vec<_>>().join("；此外，"),
             },
         };
-        let key_of = self.key_of.or_else(|| Some(evidence.key.of.clone()));
+        let key_of = self.key_of.or_else(|| (name != NO_KEY).then(|| evidence.key.of.clone()));
         Verdict { mistake: Mistake { name, text }, string_to_sign: Some(self.shown), key_of, tried: 0 }
     }
 }
@@ -258,7 +261,19 @@ fn the_right_string(evidence: &Evidence<'_>, search: &mut Search<'_>) -> Option<
             return Some(Found { mistakes: vec![("key_form", text)], ..Found::new(&right, digest) });
         }
     }
-    None
+    no_key(&right, search)
+}
+
+/// The fields alone, with nothing of the key.
+fn no_key(right: &Suspect, search: &mut Search<'_>) -> Option<Found> {
+    let fields = right.head.strip_suffix(b"&key=")?;
+    let digest = search.fits(fields, b"", b"")?;
+    let text = Words::new(
+        "the fields alone were signed, without the key: append &key= and the API key to the string",
+        "签名串中没有密钥：请在末尾拼接 &key= 和 API 密钥",
+    );
+    let shown = String::from_utf8_lossy(fields).into_owned();
+    Some(Found { mistakes: vec![(NO_KEY, text)], shown, digest: Some(digest), key_of: None })
 }
 
 /// Digests that are none of the protocol.

@@ -10,7 +10,7 @@
 
 use std::net::IpAddr;
 
-use super::{Call, Incoming, holds, message, wrong_signature};
+use super::{Call, Incoming, UNREADABLE, holds, message, wrong_signature};
 use crate::clock::Timestamp;
 use crate::sandbox::certificates::Peer;
 use crate::sandbox::desk::{Desk, Entity};
@@ -87,8 +87,7 @@ fn read(incoming: &Incoming<'_>) -> Result<Doc, Refusal> {
         let note = format!("not UTF-8 from byte {} on", error.valid_up_to());
         return Err(Refusal::communication("编码格式错误").note(note));
     }
-    message(incoming.body)
-        .map_err(|error| Refusal::communication("XML格式错误").note(format!("the body cannot be read: {error}")))
+    message(incoming.body).map_err(|error| Refusal::communication("XML格式错误").note(format!("{UNREADABLE}: {error}")))
 }
 
 fn merchant<'a>(

@@ -6,7 +6,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Call, Incoming, holds, wrong_signature};
+use super::{Call, Incoming, UNREADABLE, holds, wrong_signature};
 use crate::clock::Timestamp;
 use crate::sandbox::certificates::Peer;
 use crate::sandbox::desk::Desk;
@@ -22,7 +22,7 @@ pub(super) fn check(desk: &Desk, route: &'static Route, incoming: &Incoming<'_>)
         return Err(Refusal::communication("请使用post方法").note("only POST is served"));
     }
     let received = wire::read_xml(incoming.body)
-        .map_err(|error| Refusal::of(contract, route.malformed).note(format!("the body cannot be read: {error}")))?;
+        .map_err(|error| Refusal::of(contract, route.malformed).note(format!("{UNREADABLE}: {error}")))?;
     if contract.certificate {
         certificate(contract, incoming.peer, received.get_filled(contract.mch_field), desk.now())?;
     }
