@@ -7,11 +7,14 @@ use super::Sandbox;
 use super::desk::Desk;
 use super::fault::Fault;
 use super::gate::{self, Incoming};
-use super::log::{Cause, LOGGED, RequestRecord, hex_unless_text, shown_headers, without_key};
+use super::log::{
+    Cause, LOGGED, RequestRecord, hex_unless_text, message_without_keys, shown, shown_headers, without_keys,
+};
 use super::refusal::Refusal;
 use super::reply::{self, Reply};
 use super::routes::{self, Family, Found};
 use super::{cases, sign_key};
+use crate::secret::Secret;
 use crate::wire::{self, Answer};
 
 /// What the client gets to see.
@@ -70,21 +73,17 @@ fn one(desk: &mut Desk, incoming: &Incoming<'_>) -> (Effect, Option<Duration>) {
     // A message that did not pass is read once more, for what it says of itself.
     let said = || gate::message(incoming.body).ok().and_then(|doc| doc.get("mch_id").map(str::to_owned));
     let mch_id = notes.mch_id.or_else(said);
-    let entity = mch_id.as_deref().and_then(|mch_id| desk.entity(mch_id));
-    let key = entity.map(|entity| &entity.key);
-    let body = without_key(incoming.body, key);
+    let own = keys_of(desk, mch_id.as_deref(), incoming.path);
+    let body = message_without_keys(incoming.body, &own);
     let (request, request_hex) = (text(&body), hex_unless_text(&body));
-    // There is one answer that is a key.
-    let handed_out = entity.filter(|_| incoming.path.ends_with("/getsignkey"));
-    let handed_out = handed_out.map(|entity| sign_key::of(&entity.mch_id, &entity.key));
-    let answer = text(&without_key(&without_key(answer, key), handed_out.as_ref()));
-    let note = notes.note.map(|note| text(&without_key(note.as_bytes(), key)));
+    let answer = text(&without_keys(answer, &own));
+    let note = notes.note.map(|note| text(&without_keys(note.as_bytes(), &own)));
     desk.log(RequestRecord {
         id: 0,
         at: desk.now(),
         ip: incoming.ip.to_string(),
-        path: incoming.path.to_owned(),
-        mch_id,
+        path: shown(incoming.path, &own),
+        mch_id: mch_id.map(|mch_id| shown(&mch_id, &own)),
         certificate: gate::describe(incoming.peer),
         request,
         status,
@@ -94,13 +93,22 @@ fn one(desk: &mut Desk, incoming: &Incoming<'_>) -> (Effect, Option<Duration>) {
         fault,
         micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         method: incoming.method.to_owned(),
-        headers: shown_headers(&incoming.headers),
+        headers: shown_headers(&incoming.headers, &own),
         certificate_facts: incoming.peer.facts(),
         cause: notes.cause,
         held_millis: delay.map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
         request_hex,
     });
     (effect, delay)
+}
+
+/// The keys of a merchant: its own, and below the prefixes of the official
+/// sandboxes the one that getsignkey hands out.
+fn keys_of(desk: &Desk, mch_id: Option<&str>, path: &str) -> Vec<Secret> {
+    let Some(entity) = mch_id.and_then(|mch_id| desk.entity(mch_id)) else { return Vec::new() };
+    let official = path.ends_with("/getsignkey") || routes::find(path).is_some_and(|found| found.official.is_some());
+    let handed_out = official.then(|| sign_key::of(&entity.mch_id, &entity.key));
+    [Some(entity.key.clone()), handed_out].into_iter().flatten().collect()
 }
 
 /// What the log is to know of a refusal, and how long the answer waits.

@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 
-use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use super::desk::{Desk, Table};
 use super::fault::Fault;
+use super::gate;
 use super::store::row_key;
 use crate::clock::Timestamp;
+use crate::config::SANDBOX_KEY_MARKS;
 use crate::secret::Secret;
+use crate::wire::{self, Doc};
 
 /// One request to the gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,43 +117,91 @@ pub enum Cause {
 pub(super) const LOGGED: usize = 16 * 1024;
 
 /// The headers as the log keeps them.
-pub(super) fn shown_headers(headers: &[(&str, &[u8])]) -> Vec<(String, String)> {
+pub(super) fn shown_headers(headers: &[(&str, &[u8])], own: &[Secret]) -> Vec<(String, String)> {
     const MOST: usize = 32;
     const LONGEST: usize = 256;
     const SECRET: [&str; 6] = ["authorization", "cookie", "token", "secret", "key", "password"];
-    let shown = |(name, value): &(&str, &[u8])| {
+    let kept = |(name, value): &(&str, &[u8])| {
         let value = if SECRET.iter().any(|word| name.contains(word)) {
             MASK.to_owned()
         } else {
-            String::from_utf8_lossy(value.get(..LONGEST).unwrap_or(value)).into_owned()
+            let value = without_keys(value, own);
+            String::from_utf8_lossy(value.get(..LONGEST).unwrap_or(&value)).into_owned()
         };
-        (name.chars().take(LONGEST).collect(), value)
+        (shown(name, own).chars().take(LONGEST).collect(), value)
     };
-    headers.iter().take(MOST).map(shown).collect()
+    headers.iter().take(MOST).map(kept).collect()
 }
 
 /// What stands in the place of a secret.
 pub(super) const MASK: &str = "********";
 
-/// The message without the merchant's key, should a client have sent it: no key is
-/// kept, whoever wrote it down.
-pub(super) fn without_key<'a>(body: &'a [u8], key: Option<&Secret>) -> Cow<'a, [u8]> {
-    let Some(key) = key.map(Secret::expose).filter(|key| key.len() >= MASK.len()) else { return body.into() };
-    let mut out = Vec::new();
-    let mut rest = body;
+/// The text without keys, should a client have sent one: no key is kept, whoever
+/// wrote it down. `own`: those of the merchant that the message names; test keys of
+/// others are known by their mark, as are those that no message names.
+pub(super) fn without_keys<'a>(text: &'a [u8], own: &[Secret]) -> Cow<'a, [u8]> {
     // Nothing is kept of what is further behind.
-    let near = |rest: &'a [u8]| rest.get(..LOGGED + key.len()).unwrap_or(rest);
-    while let Some(at) = memmem::find(near(rest), key) {
-        let (before, behind) = rest.split_at(at);
-        out.extend_from_slice(before);
+    let near = text.get(..LOGGED + LONGEST_KEY).unwrap_or(text);
+    let length_at = |at: usize| {
+        let rest = near.get(at..)?;
+        let is_here = |key: &&[u8]| key.first() == rest.first() && key.len() >= MASK.len() && rest.starts_with(key);
+        let own = own.iter().map(Secret::expose).find(is_here).map(<[u8]>::len);
+        own.or_else(|| is_test_key(rest).then_some(TEST_KEY))
+    };
+    let mut out = Vec::new();
+    let (mut at, mut kept) = (0, 0);
+    while at < near.len() {
+        let Some(length) = length_at(at) else {
+            at += 1;
+            continue;
+        };
+        out.extend_from_slice(text.get(kept..at).unwrap_or_default());
         out.extend_from_slice(MASK.as_bytes());
-        rest = behind.get(key.len()..).unwrap_or_default();
+        at += length;
+        kept = at;
     }
-    if out.is_empty() && rest.len() == body.len() {
-        return body.into();
+    if kept == 0 {
+        return text.into();
     }
-    out.extend_from_slice(rest);
+    out.extend_from_slice(text.get(kept..).unwrap_or_default());
     out.into()
+}
+
+/// As long as any key is that a sandbox keeps.
+const LONGEST_KEY: usize = 128;
+
+/// How long the keys are that sandboxes make.
+const TEST_KEY: usize = 32;
+
+/// Whether this begins with a sandbox's key, in whatever case it was written.
+fn is_test_key(text: &[u8]) -> bool {
+    let mark = SANDBOX_KEY_MARKS[0].as_bytes();
+    // One look is enough for most of the places.
+    text.first().is_some_and(|first| first.eq_ignore_ascii_case(&mark[0]))
+        && text.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark))
+        && text.get(mark.len()..TEST_KEY).is_some_and(|rest| rest.iter().all(u8::is_ascii_alphanumeric))
+}
+
+/// A message without keys, those included that only its decoded values show.
+pub(super) fn message_without_keys<'a>(body: &'a [u8], own: &[Secret]) -> Cow<'a, [u8]> {
+    let masked = without_keys(body, own);
+    let shows_key = |text: &str| matches!(without_keys(text.as_bytes(), own), Cow::Owned(_));
+    match gate::message(&masked) {
+        // In pieces or as references: the message is written anew.
+        Ok(doc) if doc.iter().any(|(name, value)| shows_key(name) || shows_key(value)) => {
+            let mut anew = Doc::new();
+            for (name, value) in doc.iter() {
+                anew.push(&shown(name, own), &shown(value, own));
+            }
+            wire::write_xml(&anew).into_bytes().into()
+        }
+        _ => masked,
+    }
+}
+
+/// A text without keys.
+pub(super) fn shown(text: &str, own: &[Secret]) -> String {
+    String::from_utf8_lossy(&without_keys(text.as_bytes(), own)).into_owned()
 }
 
 /// A body that no text can hold, or its beginning.
@@ -192,21 +242,39 @@ mod tests {
 
     #[test]
     fn keys_are_masked_wherever_they_stand() {
-        let key = Secret::new("abcdefgh12345678");
-        let masked = |text: &str| String::from_utf8(without_key(text.as_bytes(), Some(&key)).into_owned()).unwrap();
+        let own = [Secret::new("abcdefgh12345678")];
+        let masked = |text: &str| shown(text, &own);
         for (text, expected) in [
             ("", ""),
             ("abcdefgh1234567", "abcdefgh1234567"),
             ("abcdefgh12345678", "********"),
             ("<a>abcdefgh12345678</a>abcdefgh12345678.", "<a>********</a>********."),
             ("abcdabcdefgh12345678", "abcd********"),
+            ("HongbaoSandbox", "HongbaoSandbox"),
+            ("HongbaoSandbox of a shop with much to say", "HongbaoSandbox of a shop with much to say"),
+            ("key=HongbaoSandboxabcdefghijkmnpqrst&", "key=********&"),
+            ("HONGBAOSANDBOXABCDEFGHIJKMNPQRST", "********"),
         ] {
             assert_eq!(masked(text), expected);
         }
         let long = format!("{}abcdefgh12345678{}", "x".repeat(LOGGED - 3), "y".repeat(LOGGED));
         assert!(!masked(&long)[..LOGGED + 16].contains("abc"));
         // A short one would be found everywhere.
-        assert_eq!(&*without_key(b"abc", Some(&Secret::new("abc"))), b"abc");
-        assert_eq!(&*without_key(b"abc", None), b"abc");
+        assert_eq!(&*without_keys(b"abc", &[Secret::new("abc")]), b"abc");
+        assert_eq!(&*without_keys(b"abc", &[]), b"abc");
+    }
+
+    #[test]
+    fn keys_are_masked_that_only_decoding_shows() {
+        for body in [
+            "<xml><a>&#72;ongbaoSandboxabcdefghijkmnpqrst</a><b>1</b></xml>",
+            "<xml><a><![CDATA[HongbaoSandbox]]><![CDATA[abcdefghijkmnpqrst]]></a><b>1</b></xml>",
+        ] {
+            let masked = message_without_keys(body.as_bytes(), &[]);
+            let doc = gate::message(&masked).unwrap();
+            assert_eq!((doc.get("a"), doc.get("b")), (Some(MASK), Some("1")), "{body}");
+        }
+        let plain = b"<xml><a>&#72;ello</a></xml>";
+        assert_eq!(&*message_without_keys(plain, &[]), plain);
     }
 }

@@ -367,3 +367,38 @@ async fn the_command_makes_the_same_request_again() {
     assert!(command.contains("-X 'GET'") && !command.contains("--data"), "{command}");
     assert_eq!(raw.sandbox.packets(0, 10).len(), 1, "{ALICE} has one packet, as often as it is sent");
 }
+
+/// Neither does a message that cannot be read, nor one that names somebody else.
+#[tokio::test]
+async fn no_key_is_kept_wherever_it_was_sent() {
+    let raw = Raw::new().await;
+    let key = raw.key.as_str();
+    let other = raw.sandbox.merchants().remove(1).mch_id;
+    let message = |mch_id: &str, more: &str| format!("<xml><mch_id>{mch_id}</mch_id>{more}<sign>A</sign></xml>");
+    let own = &raw.entity.mch_id;
+    let in_pieces = format!("<a><![CDATA[{}]]><![CDATA[{}]]></a>", &key[..9], &key[9..]);
+    let as_references: String = key.chars().map(|c| format!("&#{};", u32::from(c))).collect();
+    let bodies = [
+        message(own, &format!("<a>{key}</a>")).replace("</xml>", ""),
+        message(&other, &format!("<a>{key}</a>")),
+        message("1999999999", &format!("<a>{key}</a>")),
+        message(key, ""),
+        format!("<xml><a>{key}</a></xml>"),
+        format!("mch_id={own}&key={key}"),
+        format!("{{\"mch_id\": \"{own}\", \"key\": \"{key}\"}}"),
+        message(own, &in_pieces),
+        message(own, &format!("<a>{as_references}</a>")),
+        message(own, &format!("<{key}>1</{key}>")),
+    ];
+    for body in bodies {
+        for path in [SEND, "/pay/orderquery", "/sandboxnew/pay/orderquery"] {
+            raw.post(path, body.clone()).await;
+            let details = raw.last().await;
+            assert!(details.to_string().contains("********"), "{details}");
+        }
+    }
+    raw.post_with(SEND, message(own, ""), &[("x-signed", &format!("a=1&key={key}"))]).await;
+    assert!(raw.last().await["headers"].to_string().contains("a=1&key=********"));
+    raw.post(&format!("/pay/{key}"), message(own, "")).await;
+    assert_eq!(raw.last().await["path"], "/pay/********");
+}
