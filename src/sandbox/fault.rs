@@ -132,7 +132,7 @@ impl Faults {
                 When::PerMille { rate, seed } => scatter(seed, rule.seen) % 1000 < rate.into(),
             };
             if hit {
-                rule.hit += 1;
+                rule.hit = rule.hit.saturating_add(1);
                 let fault = rule.fault.clone();
                 self.rules.retain(|rule| !matches!(rule.when, When::Next(count) if rule.hit >= count.into()));
                 return Some(fault);
@@ -146,8 +146,12 @@ impl Sandbox {
     /// Sets a fault; the first rule that strikes wins.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Sandbox`]: the state could not be stored.
+    /// [`crate::ErrorKind::Sandbox`]: more than 1000 of a thousand, or the state
+    /// could not be stored.
     pub fn fault(&self, rule: FaultRule) -> Result<()> {
+        if matches!(rule.when, When::PerMille { rate: 1001.., .. }) {
+            return Err(refused("rate: at most 1000 of a thousand calls", "give a lower rate"));
+        }
         self.update(|desk| {
             desk.faults.add(rule);
             desk.put_state();
@@ -224,6 +228,17 @@ mod tests {
         assert_eq!(faults.strike("/a"), Some(Fault::Garbage));
         assert_eq!(faults.strike("/a"), None);
         assert!(faults.rules().is_empty());
+    }
+
+    #[test]
+    fn counters_that_somebody_sends_do_no_harm() {
+        let sandbox = Sandbox::new().unwrap();
+        let always = FaultRule::new(Fault::Garbage, When::PerMille { rate: 1000, seed: 1 });
+        sandbox.fault(FaultRule { seen: u64::MAX, hit: u64::MAX, ..always }).unwrap();
+        assert_eq!(sandbox.desk().faults.strike("/a"), Some(Fault::Garbage));
+        assert_eq!(sandbox.faults()[0].hit, u64::MAX);
+        let beyond = FaultRule::new(Fault::Garbage, When::PerMille { rate: 1001, seed: 1 });
+        assert!(sandbox.fault(beyond).is_err());
     }
 
     #[test]
