@@ -110,6 +110,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             .await
             .map_err(|rejection| Failure::wrong(format!("the body: {}", rejection.body_text()), "send less"))?;
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        // A list would be taken for the fields in their order.
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Err(Failure::wrong("the body: a list", "send an object as /api/openapi.json says"));
+        }
         serde_json::from_slice(bytes)
             .map(Self)
             .map_err(|error| Failure::wrong(format!("the body: {error}"), "send JSON as /api/openapi.json says"))
