@@ -149,6 +149,16 @@ pub(crate) struct Notices {
     pub(super) faults: VecDeque<NoticeFault>,
 }
 
+/// What a merchant is to be told.
+pub(super) struct News<'a> {
+    pub(super) kind: NoticeKind,
+    pub(super) mch_id: &'a str,
+    pub(super) number: &'a str,
+    pub(super) url: &'a str,
+    /// When it happened, which may lie before the end of a jump of the clock.
+    pub(super) at: Timestamp,
+}
+
 /// An attempt that somebody has taken over.
 pub(crate) struct Errand {
     pub(crate) id: u64,
@@ -231,23 +241,14 @@ impl Desk {
     }
 
     /// Puts a notification on its way.
-    pub(super) fn announce(
-        &mut self,
-        kind: NoticeKind,
-        mch_id: &str,
-        number: &str,
-        url: &str,
-        body: String,
-        fault: Option<NoticeFault>,
-    ) {
-        if url.is_empty() {
+    pub(super) fn announce(&mut self, news: &News<'_>, body: String, fault: Option<NoticeFault>) {
+        if news.url.is_empty() {
             return;
         }
-        let now = self.now();
-        let (mut next, mut copies, mut body) = (Some(now), 1, body);
+        let (mut next, mut copies, mut body) = (Some(news.at), 1, body);
         match fault {
             Some(NoticeFault::Missing) => next = None,
-            Some(NoticeFault::Delayed { seconds }) => next = Some(now.after(Duration::from_secs(seconds))),
+            Some(NoticeFault::Delayed { seconds }) => next = Some(news.at.after(Duration::from_secs(seconds))),
             Some(NoticeFault::Duplicate { times }) => copies += times,
             Some(NoticeFault::Xxe) => {
                 body = format!("<!DOCTYPE xml [<!ENTITY file SYSTEM \"file:///etc/passwd\">]>\n{body}");
@@ -258,12 +259,12 @@ impl Desk {
             let id = self.notices.all.last_key_value().map_or(1, |(id, _)| id + 1);
             self.put_notice(NoticeRecord {
                 id,
-                kind,
-                mch_id: mch_id.to_owned(),
-                number: number.to_owned(),
-                url: url.to_owned(),
+                kind: news.kind,
+                mch_id: news.mch_id.to_owned(),
+                number: news.number.to_owned(),
+                url: news.url.to_owned(),
                 body: body.clone(),
-                created: now,
+                created: news.at,
                 next,
                 delivered: false,
                 attempts: Vec::new(),

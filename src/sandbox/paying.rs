@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::books::{Account, Reason};
 use super::desk::Desk;
-use super::notices::{NoticeFault, NoticeKind};
+use super::notices::{News, NoticeFault, NoticeKind};
 use super::sign_key;
 use super::trades::{CouponUse, OrderRecord};
 use crate::clock::Timestamp;
@@ -158,7 +158,14 @@ impl Desk {
         }
         doc.push("sign", &signature);
         let body = live_xml(&doc);
-        self.announce(NoticeKind::Paid, &order.mch_id, &order.out_trade_no, &order.notify_url, body, fault);
+        let news = News {
+            kind: NoticeKind::Paid,
+            mch_id: &order.mch_id,
+            number: &order.out_trade_no,
+            url: &order.notify_url,
+            at: self.now(),
+        };
+        self.announce(&news, body, fault);
     }
 }
 

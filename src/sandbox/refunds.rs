@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::books::{Account, Reason};
 use super::desk::Desk;
 use super::gate::Call;
-use super::notices::NoticeKind;
+use super::notices::{News, NoticeKind};
 use super::orders::check_url;
 use super::paying::share;
 use super::refusal::Refusal;
@@ -212,7 +212,14 @@ impl Desk {
         body.push_str(&format!(
             "<nonce_str><![CDATA[{nonce}]]></nonce_str>\n<req_info><![CDATA[{req_info}]]></req_info>\n</xml>"
         ));
-        self.announce(NoticeKind::Refunded, &record.mch_id, &record.out_refund_no, &url, body, fault);
+        let news = News {
+            kind: NoticeKind::Refunded,
+            mch_id: &record.mch_id,
+            number: &record.out_refund_no,
+            url: &url,
+            at: record.changed,
+        };
+        self.announce(&news, body, fault);
     }
 
     /// The order that a call names, if it is the caller's.

@@ -174,6 +174,11 @@ async fn a_refund_is_told_at_its_end() {
     assert_eq!((posted.len(), posted[0].path.as_str()), (1, "/wx/refund"));
     let refunded: Refunded = stage.client.open(&posted[0].body).await.unwrap();
     assert_eq!(refunded.out_refund_no(), "R1");
+    // It ended within the hour, and was told then.
+    let ended = stage.sandbox.refund(&stage.entity.mch_id, "R1").unwrap().success_time.unwrap();
+    let notice = stage.sandbox.notices(1, 1).remove(0);
+    assert!(ended < stage.sandbox.now());
+    assert_eq!((notice.created, notice.attempts[0].at), (ended, ended));
     // The address of the merchant's settings serves refunds that name none.
     let url = shop.url("/usual");
     stage.sandbox.change_settings(&stage.entity.mch_id, |settings| settings.refund_notify_url = url).unwrap();
