@@ -72,3 +72,61 @@ async fn file(kind: &'static str, text: &'static str) -> Response {
     ];
     (headers, text).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::super::routes::{Family, ROUTES};
+
+    type Names<'a> = BTreeSet<&'a str>;
+
+    /// The first words of a table in a script, one row a line.
+    fn rows<'a>(script: &'a str, table: &str) -> Names<'a> {
+        let (_, behind) = script.split_once(&format!("const {table} = ")).unwrap();
+        let rows = behind.lines().skip(1).take_while(|line| line.starts_with("  "));
+        rows.map(|line| line.trim_start_matches([' ', '[', '"']).split(['"', ':']).next().unwrap()).collect()
+    }
+
+    /// Every word that a schema allows for a field, wherever it stands in it.
+    fn words<'a>(schema: &'a Value, field: &str, found: &mut Names<'a>) {
+        if let Some(own) = schema.get("properties").and_then(|properties| properties.get(field)) {
+            found.extend(own.get("const").and_then(Value::as_str));
+            found.extend(own.get("enum").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str));
+        }
+        match schema {
+            Value::Array(items) => items.iter().for_each(|inner| words(inner, field, found)),
+            Value::Object(fields) => fields.values().for_each(|inner| words(inner, field, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_page_has_a_name_for_all_that_the_sandbox_knows() {
+        let schemas: Value = serde_json::from_str(include_str!("control/schemas.json")).unwrap();
+        let names = include_str!("console/names.js");
+        for (table, schema, field) in [
+            ("FAULTS", "Fault", "kind"),
+            ("NOTICE_FAULTS", "NoticeFault", "kind"),
+            ("REASONS", "Posting", "reason"),
+            ("COMING", "Forecast", "what"),
+        ] {
+            let mut known = Names::new();
+            words(&schemas[schema], field, &mut known);
+            assert!(known.len() > 5, "{known:?}");
+            assert_eq!(rows(names, table), known, "{table}");
+        }
+        let served = ROUTES.iter().filter(|route| route.family != Family::SignKey).map(|route| route.contract.path);
+        assert_eq!(rows(names, "ENDPOINTS"), served.collect::<Names<'_>>());
+        let settings = include_str!("console/settings.js");
+        for setting in schemas["Settings"]["properties"].as_object().unwrap().keys() {
+            assert!(settings.contains(&format!("[\"{setting}\", ")), "{setting}");
+        }
+        let answers = include_str!("console/odd.js");
+        for answer in schemas["Answers"]["properties"].as_object().unwrap().keys() {
+            assert!(answers.contains(&format!("[\"{answer}\", ")) || answer == "cdata", "{answer}");
+        }
+    }
+}
