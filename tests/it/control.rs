@@ -50,7 +50,7 @@ async fn settings_users_and_faults() {
     assert_eq!((status, &changed["api_open"], &changed["calls_per_second"]), (200, &json!(false), &json!(30)));
     assert_eq!(raw.refused(raw.signed(&raw.packet("A1"))).await.0, "API_METHOD_CLOSED");
     raw.api("PUT", &settings, r#"{"api_open": true}"#).await;
-    for (body, problem) in [(r#"{"colour": 1}"#, "colour"), (r#"{"api_open": 1}"#, "settings"), ("x", "body")] {
+    for (body, problem) in [(r#"{"colour": 1}"#, "colour"), (r#"{"api_open": 1}"#, "api_open"), ("x", "body")] {
         let (status, error) = raw.api("PUT", &settings, body).await;
         assert!(status == 400 && error["error"].as_str().unwrap().contains(problem), "{error}");
     }
