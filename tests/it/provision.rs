@@ -3,14 +3,19 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One installation at a time; the package manager has a lock of its own.
 static INSTALLING: Mutex<()> = Mutex::new(());
 
+fn one_at_a_time() -> MutexGuard<'static, ()> {
+    // Whoever failed has said what is missing; the next one says it of its own needs.
+    INSTALLING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Makes sure that a command is there, from the distribution's package.
 pub fn command(name: &str, package: &str) {
-    let _one = INSTALLING.lock().unwrap();
+    let _one = one_at_a_time();
     if answers(name) {
         return;
     }
@@ -25,14 +30,14 @@ fn answers(name: &str) -> bool {
 
 /// The distribution's package, for what is no command on the PATH.
 pub fn package(package: &str, what: &str) {
-    let _one = INSTALLING.lock().unwrap();
+    let _one = one_at_a_time();
     install(package, what);
 }
 
 /// A Python with the packages of a requirements file, in a virtual environment
 /// below the build directory.
 pub fn python(requirements: &Path) -> PathBuf {
-    let _one = INSTALLING.lock().unwrap();
+    let _one = one_at_a_time();
     let wanted = std::fs::read_to_string(requirements).unwrap();
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
     let (python, done) = (home.join("bin/python"), home.join("requirements.txt"));
@@ -61,7 +66,7 @@ pub fn python(requirements: &Path) -> PathBuf {
 /// `package-lock.json`: installed by the lock file below the build directory, and
 /// without running what packages would like to run.
 pub fn node(folder: &Path) -> PathBuf {
-    let _one = INSTALLING.lock().unwrap();
+    let _one = one_at_a_time();
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("node");
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let (package, lock) = (read("package.json"), read("package-lock.json"));
