@@ -1,5 +1,7 @@
 // The control API of the sandbox that served this page.
 
+import { t } from "./words.js";
+
 const BASE = "/api/v1";
 
 /** The token comes in the address's fragment, which no server sees. */
@@ -29,7 +31,7 @@ async function ask(method, path, body, signal) {
   try {
     response = await fetch(BASE + path, options);
   } catch {
-    throw { code: "unreachable", message: "the sandbox does not answer", next_step: "look whether it still runs" };
+    throw { code: "unreachable", message: t("the sandbox does not answer", "沙箱没有应答"), next_step: t("look whether it still runs", "请检查沙箱是否仍在运行") };
   }
   if (!response.ok) {
     const failure = await response.json().catch(() => null);

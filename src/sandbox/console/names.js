@@ -111,7 +111,7 @@ const ACCOUNTS = {
 };
 
 /** The kind of an account, in words. */
-export const accountKind = (kind) => (ACCOUNTS[kind] ? t(ACCOUNTS[kind]) : kind);
+const accountKind = (kind) => (ACCOUNTS[kind] ? t(ACCOUNTS[kind]) : kind);
 
 /** An account in words. */
 export function account(value) {

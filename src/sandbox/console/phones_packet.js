@@ -12,7 +12,7 @@ const TURN = 900;
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /** Asks the sandbox to open a share for a user. */
-export const openShare = (packet, openid) => post(`/packets${path(packet.mch_id, packet.mch_billno)}/open`, { openid });
+const openShare = (packet, openid) => post(`/packets${path(packet.mch_id, packet.mch_billno)}/open`, { openid });
 
 /** The card above the chat. */
 export function card(phone, message) {
