@@ -200,9 +200,10 @@ export default {
     const wide = matchMedia("(max-width: 720px)");
     const turned = () => (stand(), draw());
     wide.addEventListener("change", turned);
-    const beat = setInterval(() => {
+    const tick = () => {
       for (const phone of phones.values()) phone.tick();
-    }, 1000);
+    };
+    const beat = setInterval(tick, 1000);
     const ageing = setInterval(draw, 30_000);
 
     function learn() {
@@ -228,7 +229,10 @@ export default {
         soon(look);
         for (const phone of phones.values()) soon(phone.refresh);
       },
-      overview: draw,
+      overview() {
+        draw();
+        tick();
+      },
       unmount() {
         ended = true;
         clearInterval(beat);
