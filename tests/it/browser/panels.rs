@@ -138,7 +138,7 @@ async fn a_merchant_is_set_up_while_it_sends() {
     page.shows("usage-day", "1.88 / 1,000,000.00");
     page.type_over("set-max_amount", "5.00");
     page.press(&[ENTER]);
-    page.wait("document.body.innerText.includes('saved')");
+    page.wait("[...document.querySelectorAll('.me-saved')].some(note => note.textContent.includes('saved'))");
     assert_eq!(settings().max_amount, Fen::new(500));
     let refused = page.client.send(&packet("A2", ALICE, 501)).await.unwrap_err();
     assert_eq!(code(&refused), "MONEY_LIMIT");
