@@ -149,7 +149,7 @@ async fn a_merchant_is_set_up_while_it_sends() {
     // What the server says stands at the field, too.
     page.type_over("set-allowed_ips", "not an address");
     page.click("set-user_day_count");
-    page.shows("error-allowed_ips", "settings");
+    page.shows("error-allowed_ips", "invalid IP address");
     page.click("set-api_open");
     page.wait("!document.querySelector('[data-test=set-api_open]').checked");
     let refused = page.client.send(&packet("A3", ALICE, 188)).await.unwrap_err();
