@@ -106,6 +106,11 @@ impl Failure {
         self
     }
 
+    /// Whether the call failed since nobody listens there.
+    pub(crate) fn is_without_connection(&self) -> bool {
+        matches!(&self.cause, Cause::Call(error) | Cause::Question(error) if error.kind() == ErrorKind::Connect)
+    }
+
     pub(crate) fn exit_code(&self) -> u8 {
         match &self.cause {
             Cause::Usage { .. } => 2,

@@ -136,8 +136,14 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
     let token = args.console_token.as_deref().map(Secret::new);
     let served = sandbox.serve_with_token(args.listen, args.console, Some(&directory), token).await;
     let served = served.map_err(|error| {
-        let other = format!("hongbao sandbox --dir {} --listen 127.0.0.1:0 --console 127.0.0.1:0", shown(&args.dir));
-        Failure::from(error).hint(format!("free ports are found by: {other}"))
+        let dir = shown(&args.dir);
+        let hint = match error.to_string().contains("open to other machines") {
+            true => format!("it is given by --console-token or {TOKEN_VARIABLE}"),
+            false => format!(
+                "free ports are found by: hongbao sandbox --dir {dir} --listen 127.0.0.1:0 --console 127.0.0.1:0"
+            ),
+        };
+        Failure::from(error).hint(hint)
     })?;
     if fresh && args.dir == Path::new(USUAL_DIR) {
         // It lies in the middle of a project. Without the file all is well, too.

@@ -110,7 +110,12 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
         directory: args.of.sandbox.display().to_string(),
         did: Vec::new(),
     };
-    trigger.happen(terminal).await
+    let start = format!("does the sandbox run? hongbao sandbox --dir {}", trigger.directory);
+    trigger.happen(terminal).await.map_err(|failure| match failure.is_without_connection() {
+        // Its addresses stay in the directory when a sandbox stops.
+        true => failure.hint(start),
+        false => failure,
+    })
 }
 
 fn settings(event: &Event, set: &[String]) -> Result<BTreeMap<String, String>, Failure> {
@@ -162,6 +167,15 @@ impl Trigger {
         terminal.say(format_args!("{QUIET}look at {} or{QUIET:#}", self.console.page()));
         terminal.say(format_args!("  {look}"));
         Ok(())
+    }
+
+    /// The command that asks what became of it, of the same merchant.
+    fn ask(&self, verb: &str, number: impl std::fmt::Display) -> String {
+        let merchant = match self.set.contains_key("merchant") {
+            true => format!(" --merchant {}", self.entity.mch_id),
+            false => String::new(),
+        };
+        format!("hongbao {verb} --sandbox {}{merchant} {number}", self.directory)
     }
 
     fn text(&self, field: &str, usual: impl FnOnce() -> String) -> String {
@@ -231,7 +245,7 @@ impl Trigger {
         if what != "refused" {
             facts["status"] = self.console.get(&of_packet).await?["status"].clone();
         }
-        Ok((facts, format!("hongbao redpack query --sandbox {} --bill-no {number}", self.directory)))
+        Ok((facts, self.ask("redpack query", format_args!("--bill-no {number}"))))
     }
 
     /// Places an order of the user.
@@ -264,7 +278,7 @@ impl Trigger {
     }
 
     fn order_query(&self, number: &OutTradeNo) -> String {
-        format!("hongbao order query --sandbox {} --out-trade-no {number}", self.directory)
+        self.ask("order query", format_args!("--out-trade-no {number}"))
     }
 
     async fn order(&mut self, what: &str) -> Result<(Value, String), Failure> {
@@ -315,7 +329,7 @@ impl Trigger {
         facts["out_refund_no"] = json!(refund_number);
         facts["refund_amount"] = json!(amount);
         facts["refund_status"] = ended["status"].clone();
-        Ok((facts, format!("hongbao order refunds --sandbox {} --out-trade-no {number}", self.directory)))
+        Ok((facts, self.ask("order refunds", format_args!("--out-trade-no {number}"))))
     }
 
     async fn notice(&mut self, what: &str) -> Result<(Value, String), Failure> {

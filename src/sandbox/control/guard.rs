@@ -58,7 +58,7 @@ impl Guard {
         }
         let Some(token) = &self.token else { return Ok(()) };
         // The page itself holds no secret, and the browser of an H5 order has none.
-        if !path.starts_with("/api") {
+        if path != "/api" && !path.starts_with("/api/") {
             return Ok(());
         }
         let next = "send the header `Authorization: Bearer` with the token that the sandbox was started with";
@@ -185,5 +185,17 @@ mod tests {
         }
         // The page of an H5 order is meant to be come to.
         assert!(passes(&[here, ("sec-fetch-site", "cross-site")], "/cgi-bin/mmpayweb-bin/checkmweb"));
+    }
+
+    #[test]
+    fn the_page_comes_without_a_token_and_the_api_does_not() {
+        let guard = Guard::new(Some(Secret::new("s")));
+        let none = HeaderMap::new();
+        for (path, ..) in crate::sandbox::console::FILES {
+            assert!(guard.check(&none, path).is_ok(), "{path}");
+        }
+        for path in ["/api", "/api/", "/api/overview", "/api/v1/events"] {
+            assert!(guard.check(&none, path).is_err(), "{path}");
+        }
     }
 }

@@ -110,6 +110,9 @@ fn an_event_is_as_it_was_set() {
     let gone = run(&["sandbox", "trigger", "clock.hour", "--sandbox", directory.to_str().unwrap()]);
     exits(&gone, 1);
     assert!(err(&gone).contains("does the sandbox run?"), "{}", err(&gone));
+    let gone = run(&["sandbox", "trigger", "packet.sent", "--sandbox", directory.to_str().unwrap()]);
+    exits(&gone, 1);
+    assert!(err(&gone).contains("does the sandbox run?"), "{}", err(&gone));
     let never = run(&["sandbox", "logs", "--sandbox", directory.join("no such").to_str().unwrap()]);
     exits(&never, 2);
     assert!(err(&never).contains("start it: hongbao sandbox --dir"), "{}", err(&never));
