@@ -15,7 +15,7 @@ use super::reply::{self, Reply};
 use super::routes::{self, Family, Found};
 use super::{cases, sign_key};
 use crate::secret::Secret;
-use crate::wire::{self, Answer};
+use crate::wire::{self, Answer, Doc};
 
 /// What the client gets to see.
 pub(crate) enum Effect {
@@ -71,10 +71,10 @@ fn one(desk: &mut Desk, incoming: &Incoming<'_>) -> (Effect, Option<Duration>) {
     };
     let delay = fault.as_ref().and_then(Fault::delay).max(notes.delay);
     // A message that did not pass is read once more, for what it says of itself.
-    let said = || gate::message(incoming.body).ok().and_then(|doc| doc.get("mch_id").map(str::to_owned));
-    let mch_id = notes.mch_id.or_else(said);
+    let doc = notes.doc.or_else(|| gate::message(incoming.body).ok());
+    let mch_id = notes.mch_id.or_else(|| doc.as_ref()?.get("mch_id").map(str::to_owned));
     let own = keys_of(desk, mch_id.as_deref(), incoming.path);
-    let body = message_without_keys(incoming.body, &own);
+    let body = message_without_keys(incoming.body, doc.as_ref(), &own);
     let (request, request_hex) = (text(&body), hex_unless_text(&body));
     let answer = text(&without_keys(answer, &own));
     let note = notes.note.map(|note| text(&without_keys(note.as_bytes(), &own)));
@@ -116,6 +116,8 @@ fn keys_of(desk: &Desk, mch_id: Option<&str>, path: &str) -> Vec<Secret> {
 struct Notes {
     /// Whose message it was, if it has passed the gate.
     mch_id: Option<String>,
+    /// The message, if it has passed.
+    doc: Option<Doc>,
     code: Option<String>,
     note: Option<String>,
     cause: Option<Cause>,
@@ -140,7 +142,9 @@ fn served(desk: &mut Desk, found: Found, incoming: &Incoming<'_>, fault: Option<
                 Reply::from(refusal.into_doc(family))
             });
             notes.delay = reply.delay.max(cases::silence(&call));
-            reply::answer(reply.body, desk, &call)
+            let answer = reply::answer(reply.body, desk, &call);
+            notes.doc = Some(call.doc);
+            answer
         }
         Err(mut refusal) => {
             if family != Family::RedPacket {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr2_iter, memmem};
 use serde::{Deserialize, Serialize};
 
 use super::desk::{Desk, Table};
@@ -140,30 +141,20 @@ pub(super) const MASK: &str = "********";
 /// wrote it down. `own`: those of the merchant that the message names; test keys of
 /// others are known by their mark, as are those that no message names.
 pub(super) fn without_keys<'a>(text: &'a [u8], own: &[Secret]) -> Cow<'a, [u8]> {
-    // Nothing is kept of what is further behind.
-    let near = text.get(..LOGGED + LONGEST_KEY).unwrap_or(text);
-    let length_at = |at: usize| {
-        let rest = near.get(at..)?;
-        let is_here = |key: &&[u8]| key.first() == rest.first() && key.len() >= MASK.len() && rest.starts_with(key);
-        let own = own.iter().map(Secret::expose).find(is_here).map(<[u8]>::len);
-        own.or_else(|| is_test_key(rest).then_some(TEST_KEY))
-    };
     let mut out = Vec::new();
-    let (mut at, mut kept) = (0, 0);
-    while at < near.len() {
-        let Some(length) = length_at(at) else {
-            at += 1;
-            continue;
-        };
-        out.extend_from_slice(text.get(kept..at).unwrap_or_default());
+    let mut rest = text;
+    // Nothing is kept of what is further behind.
+    let near = |rest: &'a [u8]| rest.get(..LOGGED + LONGEST_KEY).unwrap_or(rest);
+    while let Some((at, length)) = first_key(near(rest), own) {
+        let (before, behind) = rest.split_at(at);
+        out.extend_from_slice(before);
         out.extend_from_slice(MASK.as_bytes());
-        at += length;
-        kept = at;
+        rest = behind.get(length..).unwrap_or_default();
     }
-    if kept == 0 {
+    if out.is_empty() {
         return text.into();
     }
-    out.extend_from_slice(text.get(kept..).unwrap_or_default());
+    out.extend_from_slice(rest);
     out.into()
 }
 
@@ -173,22 +164,33 @@ const LONGEST_KEY: usize = 128;
 /// How long the keys are that sandboxes make.
 const TEST_KEY: usize = 32;
 
+/// Where a key stands, and how long it is.
+fn first_key(text: &[u8], own: &[Secret]) -> Option<(usize, usize)> {
+    // A short one would be found everywhere.
+    let own = own.iter().map(Secret::expose).filter(|key| key.len() >= MASK.len());
+    let own = own.filter_map(|key| Some((memmem::find(text, key)?, key.len())));
+    let marked = memchr2_iter(b'H', b'h', text).find(|at| text.get(*at..).is_some_and(is_test_key));
+    own.chain(marked.map(|at| (at, TEST_KEY))).min()
+}
+
 /// Whether this begins with a sandbox's key, in whatever case it was written.
 fn is_test_key(text: &[u8]) -> bool {
     let mark = SANDBOX_KEY_MARKS[0].as_bytes();
-    // One look is enough for most of the places.
-    text.first().is_some_and(|first| first.eq_ignore_ascii_case(&mark[0]))
-        && text.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark))
+    text.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark))
         && text.get(mark.len()..TEST_KEY).is_some_and(|rest| rest.iter().all(u8::is_ascii_alphanumeric))
 }
 
 /// A message without keys, those included that only its decoded values show.
-pub(super) fn message_without_keys<'a>(body: &'a [u8], own: &[Secret]) -> Cow<'a, [u8]> {
+pub(super) fn message_without_keys<'a>(body: &'a [u8], decoded: Option<&Doc>, own: &[Secret]) -> Cow<'a, [u8]> {
     let masked = without_keys(body, own);
-    let shows_key = |text: &str| matches!(without_keys(text.as_bytes(), own), Cow::Owned(_));
+    let is_key = |text: &str| first_key(text.as_bytes(), own).is_some();
+    let shows_key = |doc: &Doc| doc.iter().any(|(name, value)| is_key(name) || is_key(value));
+    if !decoded.is_some_and(shows_key) {
+        return masked;
+    }
     match gate::message(&masked) {
         // In pieces or as references: the message is written anew.
-        Ok(doc) if doc.iter().any(|(name, value)| shows_key(name) || shows_key(value)) => {
+        Ok(doc) if shows_key(&doc) => {
             let mut anew = Doc::new();
             for (name, value) in doc.iter() {
                 anew.push(&shown(name, own), &shown(value, own));
@@ -270,11 +272,12 @@ mod tests {
             "<xml><a>&#72;ongbaoSandboxabcdefghijkmnpqrst</a><b>1</b></xml>",
             "<xml><a><![CDATA[HongbaoSandbox]]><![CDATA[abcdefghijkmnpqrst]]></a><b>1</b></xml>",
         ] {
-            let masked = message_without_keys(body.as_bytes(), &[]);
+            let read = gate::message(body.as_bytes()).unwrap();
+            let masked = message_without_keys(body.as_bytes(), Some(&read), &[]);
             let doc = gate::message(&masked).unwrap();
             assert_eq!((doc.get("a"), doc.get("b")), (Some(MASK), Some("1")), "{body}");
         }
         let plain = b"<xml><a>&#72;ello</a></xml>";
-        assert_eq!(&*message_without_keys(plain, &[]), plain);
+        assert_eq!(&*message_without_keys(plain, Some(&gate::message(plain).unwrap()), &[]), plain);
     }
 }
