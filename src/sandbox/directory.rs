@@ -64,7 +64,9 @@ pub(super) fn open(directory: &Path) -> Result<Sandbox> {
     let mut desk = restore::desk(&rows)?;
     let store = rows.into_store()?;
     store.submit(desk.take_changes()).wait().map_err(|problem| failed("the sandbox's store", problem))?;
-    let sandbox = Sandbox::with(desk, authority(directory)?, Some((store, directory.to_owned())));
+    // As it is shown to people, who look at it from elsewhere.
+    let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    let sandbox = Sandbox::with(desk, authority(directory)?, Some((store, absolute)));
     issue_first(directory, &sandbox)?;
     for file in merchant_files(directory)? {
         let mch_id = file.mch_id.clone();
