@@ -10,7 +10,7 @@ use std::sync::MutexGuard;
 
 use driver::Browser;
 use hongbao::sandbox::{Sandbox, Served};
-use hongbao::{Client, Entity};
+use hongbao::{Client, Entity, Secret};
 use serde_json::{Value, json};
 
 use crate::support::once;
@@ -126,4 +126,27 @@ impl Drop for Page {
             eprintln!("the page showed:\n{}", self.browser.shown());
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_with_a_token_lets_in_who_has_it() {
+    let sandbox = Sandbox::new().unwrap();
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let served = sandbox.serve_with_token(any, any, None, Some(Secret::new("s3cret&+"))).await.unwrap();
+    let browser = driver::the_only();
+    browser.leave();
+    browser.resize(WIDE);
+    browser.go(&format!("{}/?en", served.console()));
+    browser.wait("document.querySelector('[data-test=token]')");
+    for (given, then) in [("wrong", "[data-test=token]"), ("s3cret&+", "[data-test=step-send]")] {
+        browser.write("[data-test=token]", given);
+        browser.run("window.earlier = true", &[]);
+        browser.press(&["\u{e007}"]);
+        browser.wait(&format!("!window.earlier && document.querySelector('{then}')"));
+    }
+    browser.wait("document.querySelector('[data-test=books-state]').textContent == 'balanced'");
+    assert!(!browser.run("return location.href", &[]).to_string().contains("s3cret"));
+    assert!(browser.complaints().iter().all(|complaint| complaint.contains("401")));
+    browser.requests();
+    browser.leave();
 }

@@ -131,13 +131,29 @@ async function look() {
   }, 500);
 }
 
+let shut = false;
+
+/** Nothing but a field for the token, which the next load takes from the address. */
 function locked(error) {
-  replace(document.getElementById("main"), h("section", { class: "card stack" }, h("h2", {}, t("This console asks for a token", "此控制台需要令牌")), h("p", {}, error.message), h("p", { class: "muted" }, t("Open the address with #token=… behind it, as the sandbox printed it.", "请用沙箱打印的、末尾带 #token=… 的地址打开。"))));
+  if (shut) return;
+  shut = true;
+  open?.live?.unmount?.();
+  const given = h("input", { class: "input grow", type: "password", autocomplete: "off", "aria-label": t("Token", "令牌"), dataset: { test: "token" } });
+  const enter = (event) => {
+    event.preventDefault();
+    location.hash = `token=${encodeURIComponent(given.value)}`;
+  };
+  replace(
+    document.getElementById("main"),
+    h("form", { class: "card stack", on: { submit: enter } }, h("h2", {}, t("This console asks for a token", "此控制台需要令牌")), h("p", {}, error.message), h("div", { class: "row" }, given, h("button", { class: "btn btn-primary", type: "submit" }, t("Enter", "进入"))), h("p", { class: "muted" }, t("It is the one that the sandbox was started with; it lies in console.token in its directory.", "即启动沙箱时指定的令牌，保存在沙箱目录的 console.token 中。"))),
+  );
+  given.focus();
 }
 
 // Panels.
 
 function route() {
+  if (shut) return;
   const [id, query] = location.hash.replace(/^#/, "").split("?");
   const fallback = overview && overview.counts.packets + overview.counts.orders > 0 ? phones : start;
   const panel = PANELS.find((panel) => panel.id === id) ?? fallback;
@@ -214,6 +230,11 @@ document.addEventListener("keydown", (event) => {
 });
 
 addEventListener("hashchange", () => {
+  // The address was given a token by hand: it is read when the page loads.
+  if (location.hash.startsWith("#token=")) {
+    location.reload();
+    return;
+  }
   const before = open;
   route();
   // From one panel to another, the next Tab is to be in the panel.
@@ -234,13 +255,17 @@ if (location.hash.length > 1) {
   await look();
   route();
 }
-follow(
-  (change) => {
-    look();
-    open?.live?.update?.(change);
-  },
-  (state) => {
+// Without its token it would be turned away again and again.
+if (!shut) listen();
+
+function listen() {
+  follow(heard, (state) => {
     connected = state;
     tell();
-  },
-);
+  });
+}
+
+function heard(change) {
+  look();
+  open?.live?.update?.(change);
+}
