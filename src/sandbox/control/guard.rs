@@ -50,7 +50,7 @@ impl Guard {
         // the answer, but long lists are work. A link that somebody follows is none.
         let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
         let mode = headers.get("sec-fetch-mode").map(HeaderValue::as_bytes);
-        if path.starts_with("/api")
+        if is_api(path)
             && site.is_some_and(|site| site != b"same-origin" && site != b"none")
             && mode != Some(b"navigate")
         {
@@ -58,7 +58,7 @@ impl Guard {
         }
         let Some(token) = &self.token else { return Ok(()) };
         // The page itself holds no secret, and the browser of an H5 order has none.
-        if path != "/api" && !path.starts_with("/api/") {
+        if !is_api(path) {
             return Ok(());
         }
         let next = "send the header `Authorization: Bearer` with the token that the sandbox was started with";
@@ -68,6 +68,11 @@ impl Guard {
             Some(_) => Err(Failure::unauthorized("the token is wrong", next)),
         }
     }
+}
+
+/// The API, and not the page's file api.js.
+fn is_api(path: &str) -> bool {
+    path == "/api" || path.starts_with("/api/")
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -99,7 +104,7 @@ const FOR_BROWSERS: [(HeaderName, &str); 3] = [
 const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
 
 pub(super) async fn watch(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let is_api = request.uri().path().starts_with("/api");
+    let is_api = is_api(request.uri().path());
     let mut response = match guard.check(request.headers(), request.uri().path()) {
         Ok(()) => next.run(request).await,
         Err(failure) => {
