@@ -108,15 +108,20 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict {
         );
         return verdict("no_sign", text, 0);
     }
-    // The log has masked it, so the string cannot be had any more.
-    if let Some((field, _)) = evidence.received.iter().find(|(_, value)| value.contains(MASK)) {
+    // The log has masked it, so the string cannot be had any more. Asterisks among
+    // other letters may be the client's own.
+    let masked = |is_masked: fn(&str) -> bool| {
+        let (field, _) = evidence.received.iter().find(|(_, value)| is_masked(value))?;
         let text = Words::new(
             format!(
                 "the key itself was sent, in {field}: it belongs to the end of the string and never into a message"
             ),
             format!("密钥本身被放在 {field} 中发送了：密钥只用于拼接签名串，绝不能出现在报文里"),
         );
-        return verdict("key_sent", text, 0);
+        Some(("key_sent", text))
+    };
+    if let Some((name, text)) = masked(|value| value == MASK) {
+        return verdict(name, text, 0);
     }
     let Some(given) = read(sign) else { return verdict("form", wrong_form(sign), 0) };
     let key = evidence.key.secret.expose();
@@ -129,7 +134,11 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Verdict {
     let tried = search.tried;
     match found {
         Some(found) => Verdict { tried, ..found.into_verdict(evidence, search.given.form) },
-        None => verdict("unknown", unknown(evidence, tried), tried),
+        None => {
+            let (name, text) =
+                masked(|value| value.contains(MASK)).unwrap_or_else(|| ("unknown", unknown(evidence, tried)));
+            verdict(name, text, tried)
+        }
     }
 }
 

@@ -137,3 +137,24 @@ fn records_of_earlier_versions_are_explained_by_their_code() {
     let explanation = signature_of(&record, keys(&desk(&own, &other), &record)).unwrap();
     assert_eq!(explanation.mistake.unwrap().name, "lower_case");
 }
+
+/// A telephone number that the client itself has masked, and another key.
+#[test]
+fn asterisks_of_the_client_are_no_key() {
+    let Mistakes { own, other, .. } = serde_json::from_str(MISTAKES).unwrap();
+    let desk = desk(&own, &other);
+    let mut doc: Doc = [
+        ("appid", "wx5a0d8c3f1e2b4a61"),
+        ("mch_id", "1900000101"),
+        ("nonce_str", "n"),
+        ("attach", "138********"),
+        ("out_trade_no", "T1"),
+    ]
+    .into_iter()
+    .collect();
+    let sign = wire::sign(&doc, &Secret::new(other.as_str()), wire::Digest::Md5);
+    doc.push("sign", &sign);
+    let record = record("/pay/unifiedorder", &wire::write_xml(&doc));
+    let explanation = signature_of(&record, keys(&desk, &record)).unwrap();
+    assert_eq!(explanation.mistake.unwrap().name, "wrong_key");
+}
