@@ -150,3 +150,10 @@ async fn a_console_with_a_token_lets_in_who_has_it() {
     browser.requests();
     browser.leave();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_cut_does_not_stop_the_page() {
+    let page = Page::open("token=abc%E4%B8", "en", WIDE).await;
+    page.wait("document.querySelector('main').textContent && !location.hash");
+    page.done();
+}

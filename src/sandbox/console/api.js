@@ -6,15 +6,24 @@ const BASE = "/api/v1";
 
 /** The token comes in the address's fragment, which no server sees. */
 function token() {
-  const given = /(?:^#|[?&])token=([^&]+)/.exec(location.hash);
+  const given = decoded(/(?:^#|[?&])token=([^&]+)/.exec(location.hash)?.[1]);
   try {
     if (given) {
-      sessionStorage.setItem("hongbao.token", decodeURIComponent(given[1]));
+      sessionStorage.setItem("hongbao.token", given);
       history.replaceState(null, "", location.pathname);
     }
     return sessionStorage.getItem("hongbao.token");
   } catch {
-    return given ? decodeURIComponent(given[1]) : null;
+    return given;
+  }
+}
+
+/** A piece of an address, which somebody may have cut in the middle of a letter. */
+function decoded(text) {
+  try {
+    return text ? decodeURIComponent(text) : null;
+  } catch {
+    return text;
   }
 }
 
