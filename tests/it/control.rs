@@ -84,3 +84,30 @@ async fn settings_users_and_faults() {
         assert_eq!(raw.api("GET", path, "").await.0, 404);
     }
 }
+
+#[tokio::test]
+async fn users_are_searched_and_paged_in_order() {
+    let raw = Raw::new().await;
+    let app_id = &raw.entity.app_id;
+    for number in (0..300).rev() {
+        let openid = format!("oUser{:03}", number * 7 % 300);
+        raw.sandbox.change_user(&openid, app_id, |_| {}).unwrap();
+    }
+    raw.sandbox.change_user("oÄnne", app_id, |_| {}).unwrap();
+    let openids = async |query: &str| -> Vec<String> {
+        let (status, users) = raw.api("GET", &format!("/api/users?{query}"), "").await;
+        assert_eq!(status, 200, "{users}");
+        users.as_array().unwrap().iter().map(|user| user["openid"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = openids("limit=1000").await;
+    assert_eq!(all.len(), 301);
+    for (offset, limit) in [(0, 10), (95, 10), (250, 40), (290, 100), (301, 5)] {
+        let page = openids(&format!("offset={offset}&limit={limit}")).await;
+        assert_eq!(page, all[offset..all.len().min(offset + limit)], "{offset}");
+        let found = openids(&format!("search=OUSER&offset={offset}&limit={limit}")).await;
+        let fitting: Vec<_> = all.iter().filter(|openid| openid.starts_with("oUser")).cloned().collect();
+        assert_eq!(found, fitting[offset.min(300)..fitting.len().min(offset + limit)], "{offset}");
+    }
+    assert_eq!(openids("search=%C3%A4NN").await, ["oÄnne"]);
+    assert_eq!(openids("search=&limit=3").await, all[..3]);
+}

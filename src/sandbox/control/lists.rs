@@ -79,6 +79,14 @@ impl Wanted {
     /// Whether one of the texts has what is searched for, in any case of letters.
     fn hits(&self, texts: &[&str]) -> bool {
         let Some(search) = &self.search else { return true };
+        if search.is_empty() {
+            return true;
+        }
+        // Without a copy of each text, of which there may be millions.
+        if search.is_ascii() && texts.iter().all(|text| text.is_ascii()) {
+            let is_it = |part: &[u8]| part.eq_ignore_ascii_case(search.as_bytes());
+            return texts.iter().any(|text| text.as_bytes().windows(search.len()).any(is_it));
+        }
         let search = search.to_lowercase();
         texts.iter().any(|text| text.to_lowercase().contains(&search))
     }
@@ -266,7 +274,14 @@ pub(super) async fn users(State(sandbox): State<Sandbox>, Asked(wanted): Asked<W
     if !everything || end > known.len() {
         let rest = desk.users.iter().filter(|(openid, user)| !recent.contains(openid) && fits(openid, user));
         others.extend(rest);
-        others.sort_unstable_by_key(|(openid, _)| *openid);
+        // What is behind the page need not be in order.
+        let shown = end.saturating_sub(known.len());
+        if shown < others.len() {
+            others.select_nth_unstable_by_key(shown, |(openid, _)| *openid);
+        }
+        let length = others.len();
+        let (first, _) = others.split_at_mut(shown.min(length));
+        first.sort_unstable_by_key(|(openid, _)| *openid);
     }
     let total = if everything { desk.users.len() } else { known.len() + others.len() };
     let page = known.into_iter().chain(others).skip(wanted.offset).take(wanted.limit());
