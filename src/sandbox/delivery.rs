@@ -16,6 +16,7 @@ use super::desk::Desk;
 use super::notices::{Carried, Errand, NoticeFault, NoticeRecord};
 use super::store::Storing;
 use super::{Sandbox, failed, refused};
+use crate::clock::Timestamp;
 use crate::error::Result;
 
 /// What a merchant has to answer (payment result notification, read 2026-11).
@@ -254,6 +255,7 @@ impl Sandbox {
         loop {
             // Before looking, so that what is announced meanwhile is not missed.
             let woken = self.0.wake.notified();
+            let looked = self.now();
             while under_way.len() < AT_ONCE
                 && let Some(way) = self.next_errand()
             {
@@ -264,7 +266,7 @@ impl Sandbox {
                     }
                 });
             }
-            let pause = self.until_next();
+            let pause = self.until_next(looked);
             tokio::select! {
                 () = woken => {}
                 () = tokio::time::sleep(pause) => {}
@@ -276,13 +278,14 @@ impl Sandbox {
         Ok(())
     }
 
-    /// How long the machine's clock runs until a notification or anything else
-    /// is due.
-    fn until_next(&self) -> Duration {
+    /// How long the machine's clock runs until a notification or anything else is
+    /// due. What was due when somebody `looked` is on its way; what fell due since
+    /// then must not be overlooked.
+    fn until_next(&self, looked: Timestamp) -> Duration {
         let desk = self.desk();
         let now = desk.now();
-        let due = [desk.notices.next_due(), desk.next_event().map(|(due, _)| due)];
-        let next = due.into_iter().flatten().filter(|due| *due > now).min();
+        let due = [desk.notices.next_due(looked), desk.next_event().map(|(due, _)| due)];
+        let next = due.into_iter().flatten().filter(|due| *due > looked).min();
         match (next, desk.clock) {
             // What stands still brings nothing by itself.
             (None, _) | (_, SandboxClock::At(_)) => Duration::from_secs(3600),
@@ -333,4 +336,23 @@ fn why(error: &reqwest::Error) -> String {
         cause = deeper;
     }
     if error.is_connect() { format!("no connection: {cause}") } else { format!("no answer: {cause}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::notices::{News, NoticeKind};
+
+    #[test]
+    fn what_falls_due_while_the_courier_looks_is_not_overlooked() {
+        let sandbox = Sandbox::new().unwrap();
+        let looked = sandbox.now();
+        let at = looked.after(Duration::from_millis(1));
+        let news = News { kind: NoticeKind::Paid, mch_id: "1", number: "T1", url: "http://127.0.0.1:1/", at };
+        sandbox.desk().announce(&news, String::new(), None);
+        while sandbox.now() <= at {
+            std::thread::yield_now();
+        }
+        assert_eq!(sandbox.until_next(looked), Duration::from_millis(10));
+    }
 }

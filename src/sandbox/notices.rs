@@ -210,9 +210,10 @@ impl Notices {
         self.due.iter()
     }
 
-    /// When the next one is due.
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.due.first().map(|(due, _)| *due)
+    /// When one falls due next. Those that are due already are on their way, or wait
+    /// for room.
+    pub(crate) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        self.due.range((now, u64::MAX)..).next().map(|(due, _)| *due)
     }
 }
 
@@ -401,6 +402,22 @@ pub(crate) fn judge(status: u16, answer: &str) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_that_is_on_its_way_does_not_hide_the_next() {
+        use crate::sandbox::clock::SandboxClock;
+
+        let now: Timestamp = "2025-03-18 12:00:00".parse().unwrap();
+        let later = now.after(Duration::from_secs(1));
+        let mut desk = Desk::new(SandboxClock::At(now), 0, false);
+        for at in [now, later] {
+            let news = News { kind: NoticeKind::Paid, mch_id: "1", number: "T1", url: "http://127.0.0.1:1/", at };
+            desk.announce(&news, String::new(), None);
+        }
+        let errand = desk.next_errand().unwrap();
+        assert_eq!((errand.id, desk.notices.next_due(now)), (1, Some(later)));
+        assert_eq!(desk.notices.next_due(later), None);
+    }
 
     #[test]
     fn the_schedule_is_the_official_one() {
