@@ -77,7 +77,7 @@ struct Logs<'a> {
 }
 
 impl Logs<'_> {
-    async fn follow(&self) -> Result<(), Failure> {
+    async fn follow(mut self) -> Result<(), Failure> {
         // Listening begins before looking, so that nothing falls between.
         let mut events = Some(self.console.events().await?);
         let mut seen = self.show_after(0, BEFORE).await?;
@@ -100,12 +100,11 @@ impl Logs<'_> {
                     }
                     tokio::time::sleep(PATIENCE).await;
                     // It may come back at another address.
-                    let console = self.args.of.console()?;
-                    if let Ok(again) = console.events().await {
-                        let logs = Logs { args: self.args, terminal: self.terminal, console };
+                    self.console = self.args.of.console()?;
+                    if let Ok(again) = self.console.events().await {
                         self.terminal.say(format_args!("{QUIET}it is back{QUIET:#}"));
                         events = Some(again);
-                        seen = logs.show_after(seen, usize::MAX).await.unwrap_or(seen);
+                        seen = self.show_after(seen, usize::MAX).await.unwrap_or(seen);
                     }
                 }
             }

@@ -279,8 +279,11 @@ fn following_goes_on_when_the_sandbox_comes_back() {
     assert_eq!(next(&mut lines)["id"], 1);
     assert_eq!(running.stop().code(), Some(0));
     let again = Running::start(folder.path());
-    happened(&again, "order.placed", &[]);
-    assert_eq!(next(&mut lines)["id"], 2);
+    // The second may have come before anybody listens again, the third comes after.
+    for id in [2, 3] {
+        happened(&again, "order.placed", &[]);
+        assert_eq!(next(&mut lines)["id"], id);
+    }
 }
 
 #[test]
