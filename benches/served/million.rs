@@ -47,7 +47,13 @@ pub(crate) fn measure(program: &str, packets: u64) {
         connections::per_second(&clients, &mut connections, lists)
     });
     println!("with them, over {WIDTH} connections: {:.0} sends/s", median(rates.collect()));
-    for path in ["/api/books?accounts=false", "/api/packets?offset=500000&limit=100", "/api/postings?limit=100"] {
+    // The first time it counts what each user got today.
+    let merchant = format!("/api/merchants/{}", entity.mch_id);
+    println!("GET {merchant}, the first time: {:.1} ms", server.get(&merchant).as_secs_f64() * 1000.0);
+    let books = "/api/books?accounts=false";
+    let (packets, postings) = ("/api/packets?offset=500000&limit=100", "/api/postings?limit=100");
+    let (users, far) = ("/api/users?limit=1000", "/api/users?offset=500000&limit=100");
+    for path in [&merchant, books, packets, postings, users, far] {
         let times = (0..5).map(|_| server.get(path).as_secs_f64() * 1000.0);
         println!("GET {path}: {:.1} ms", median(times.collect()));
     }

@@ -3,11 +3,18 @@
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
 use std::hash::BuildHasher as _;
+use std::ops::Range;
 
 use super::books::Posting;
+use super::bundle::{self, Bundle};
 use super::packed::{self, PacketView, PostingView};
 use super::packets::PacketRecord;
 use crate::money::Fen;
+
+/// So many packets, and so many postings, lie in a bundle once there are so many. Of
+/// usual length, they fill most of a page of 64 KiB.
+const PACKETS: usize = 256;
+const POSTINGS: usize = 640;
 
 /// Counts packets from zero, in the order in which they came.
 pub(super) type PacketId = u32;
@@ -15,7 +22,11 @@ pub(super) type PacketId = u32;
 /// All packets, in the order in which they came.
 #[derive(Default)]
 pub(super) struct Packets {
-    rows: Vec<Box<[u8]>>,
+    /// Those that are not as their bundle has them, or have none yet.
+    rows: Vec<Option<Box<[u8]>>>,
+    bundles: Vec<Bundle>,
+    /// For each bundle, how many packets in it were changed since.
+    changed: Vec<usize>,
     /// By the hash of the key: the key itself is in the row.
     by_hash: HashMap<u64, PacketId>,
     /// Those whose hash another packet had first.
@@ -26,11 +37,6 @@ pub(super) struct Packets {
 }
 
 impl Packets {
-    /// None yet, and room for so many.
-    pub(super) fn with_room(count: usize) -> Self {
-        Self { rows: Vec::with_capacity(count), by_hash: HashMap::with_capacity(count), ..Self::default() }
-    }
-
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
@@ -71,13 +77,13 @@ impl Packets {
 
     /// In the order in which they came, from zero.
     pub(super) fn nth(&self, position: usize) -> Option<PacketView<'_>> {
-        PacketView::read(self.rows.get(position)?)
+        PacketView::read(row(&self.rows, &self.bundles, position)?)
     }
 
     /// From `offset`, `limit` at most, oldest first.
     pub(super) fn page(&self, offset: usize, limit: usize) -> Vec<PacketRecord> {
-        let rows = self.rows.iter().skip(offset).take(limit);
-        rows.filter_map(|row| PacketView::read(row)).map(|view| view.to_record()).collect()
+        let end = offset.saturating_add(limit).min(self.len());
+        (offset..end).filter_map(|position| self.nth(position)).map(|view| view.to_record()).collect()
     }
 
     /// The unopened rest of all packets, counted from the packets themselves.
@@ -92,26 +98,104 @@ impl Packets {
             // Four thousand million packets are beyond any memory.
             let id = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
             self.note(&record.mch_id, &record.mch_billno, id);
-            self.rows.push(Box::default());
+            self.rows.push(None);
             id
         });
         self.owed -= self.view(id).map_or(0, |view| i128::from(view.unopened().get()));
         self.owed += i128::from(record.unopened().get());
-        let row = &mut self.rows[id as usize];
-        *row = packed::packet(record).into();
-        (id, row)
+        (id, self.rows[id as usize].insert(packed::packet(record).into()))
     }
 
-    /// Takes over the next packet of an earlier start; `None` if it is not the
-    /// next one or cannot be read.
-    pub(super) fn restore(&mut self, id: usize, row: &[u8]) -> Option<(PacketId, PacketView<'_>)> {
-        let view = PacketView::read(row).filter(|_| id == self.rows.len())?;
-        let id = u32::try_from(id).ok()?;
-        self.owed += i128::from(view.unopened().get());
-        self.note(view.mch_id, view.mch_billno, id);
-        self.rows.push(row.into());
-        Some((id, self.view(id)?))
+    /// After a change of a packet: the bundle that is to be stored in place of the
+    /// rows of its packets, if there is one.
+    pub(super) fn bundle(&mut self, changed: PacketId) -> Option<Bundled> {
+        let mut number = changed as usize / PACKETS;
+        match self.changed.get_mut(number) {
+            Some(changed) => {
+                *changed += 1;
+                if *changed < PACKETS {
+                    return None;
+                }
+            }
+            None => number = self.bundles.len(),
+        }
+        let packets = number * PACKETS..(number + 1) * PACKETS;
+        if packets.end > self.rows.len() {
+            return None;
+        }
+        let rows = packets.clone().filter_map(|position| row(&self.rows, &self.bundles, position));
+        let bundle = Bundle::of(rows);
+        self.rows[packets.clone()].fill(None);
+        match self.bundles.get_mut(number) {
+            Some(before) => (*before, self.changed[number]) = (bundle, 0),
+            None => {
+                self.bundles.push(bundle);
+                self.changed.push(0);
+            }
+        }
+        Some(Bundled { key: bundle::key(number), rows: packets, bytes: self.bundles[number].bytes().to_vec() })
     }
+
+    /// Takes over the next bundle of an earlier start; `None` if it is not the next
+    /// one or cannot be read.
+    pub(super) fn restore_bundle(&mut self, number: usize, bytes: &[u8]) -> Option<()> {
+        let next = number == self.bundles.len() && self.rows.len() == number * PACKETS;
+        self.bundles.push(Bundle::read(bytes, PACKETS).filter(|_| next)?);
+        self.changed.push(0);
+        self.rows.resize(self.bundles.len() * PACKETS, None);
+        Some(())
+    }
+
+    /// Takes over the next packet of an earlier start, or one that was changed after
+    /// it came into its bundle; `None` if it is neither.
+    pub(super) fn restore(&mut self, id: usize, bytes: &[u8]) -> Option<()> {
+        if id == self.rows.len() {
+            self.rows.push(None);
+        }
+        *self.rows.get_mut(id)? = Some(bytes.into());
+        if let Some(changed) = self.changed.get_mut(id / PACKETS) {
+            *changed += 1;
+        }
+        Some(())
+    }
+
+    /// Makes what lies beside the rows, when all are restored, and shows them to
+    /// `each` in their order.
+    ///
+    /// # Errors
+    /// The first that cannot be read.
+    pub(super) fn index(&mut self, mut each: impl FnMut(PacketId, &PacketView<'_>)) -> Result<(), usize> {
+        self.by_hash.reserve(self.rows.len());
+        for position in 0..self.rows.len() {
+            let bytes = row(&self.rows, &self.bundles, position).ok_or(position)?;
+            let view = PacketView::read(bytes).ok_or(position)?;
+            let id = u32::try_from(position).map_err(|_| position)?;
+            self.owed += i128::from(view.unopened().get());
+            // As `note`, which cannot borrow all of it.
+            match self.by_hash.entry(self.hasher.hash_one((view.mch_id, view.mch_billno))) {
+                Entry::Vacant(free) => drop(free.insert(id)),
+                Entry::Occupied(_) => drop(self.others.insert(PacketRecord::key(view.mch_id, view.mch_billno), id)),
+            }
+            each(id, &view);
+        }
+        Ok(())
+    }
+}
+
+/// A row of its own, or else the one in the bundle.
+fn row<'a>(rows: &'a [Option<Box<[u8]>>], bundles: &'a [Bundle], position: usize) -> Option<&'a [u8]> {
+    match rows.get(position)? {
+        Some(row) => Some(row),
+        None => bundles.get(position / PACKETS)?.row(position % PACKETS),
+    }
+}
+
+/// A bundle in the making.
+pub(super) struct Bundled {
+    pub(super) key: String,
+    /// The positions of what is in it.
+    pub(super) rows: Range<usize>,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// All postings, in the order in which they were made. They never change, so they
@@ -121,14 +205,11 @@ pub(super) struct Postings {
     bytes: Vec<u8>,
     /// Where each ends.
     ends: Vec<usize>,
+    /// How many bundles are on disk.
+    bundles: usize,
 }
 
 impl Postings {
-    /// Makes room for so many more.
-    pub(super) fn reserve(&mut self, count: usize) {
-        self.ends.reserve(count);
-    }
-
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
@@ -139,6 +220,27 @@ impl Postings {
         packed::posting(posting, &mut self.bytes);
         self.ends.push(self.bytes.len());
         &self.bytes[start..]
+    }
+
+    /// The next bundle that is to be stored in place of the rows of its postings, if
+    /// there are enough of them.
+    pub(super) fn bundle(&mut self) -> Option<Bundled> {
+        let postings = self.bundles * POSTINGS..(self.bundles + 1) * POSTINGS;
+        if postings.end > self.len() {
+            return None;
+        }
+        let bundle = Bundle::of(postings.clone().filter_map(|position| self.row(position)));
+        let key = bundle::key(self.bundles);
+        self.bundles += 1;
+        Some(Bundled { key, rows: postings, bytes: bundle.bytes().to_vec() })
+    }
+
+    /// Takes over a bundle of an earlier start, if it is the next one; its postings
+    /// come one by one.
+    pub(super) fn restore_bundle(&mut self, number: usize, bytes: &[u8]) -> Option<Bundle> {
+        let next = number == self.bundles && self.len() == number * POSTINGS;
+        self.bundles += 1;
+        Bundle::read(bytes, POSTINGS).filter(|_| next)
     }
 
     /// Takes over a posting of an earlier start, if it can be read.
@@ -152,8 +254,12 @@ impl Postings {
 
     /// In the order in which they were made, from zero.
     pub(super) fn nth(&self, position: usize) -> Option<PostingView<'_>> {
+        PostingView::read(self.row(position)?)
+    }
+
+    fn row(&self, position: usize) -> Option<&[u8]> {
         let start = position.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
-        PostingView::read(self.bytes.get(start..*self.ends.get(position)?)?)
+        self.bytes.get(start..*self.ends.get(position)?)
     }
 
     /// Without unpacking them, from `offset` on; oldest first.

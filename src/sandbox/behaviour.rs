@@ -91,7 +91,7 @@ impl Sandbox {
     /// A user, if the openid was ever seen.
     #[must_use]
     pub fn user(&self, openid: &str) -> Option<User> {
-        self.desk().users.get(openid).cloned()
+        self.desk().users.get(openid).map(|user| User::clone(user))
     }
 
     /// Changes how a user behaves. It counts for packets that come from now on and
@@ -116,7 +116,7 @@ impl Sandbox {
         self.update(|desk| {
             // What was to happen by now happens as the user was until now.
             desk.settle();
-            let mut user = desk.users.get(openid).cloned().unwrap_or_else(|| User::new(app_id));
+            let mut user = desk.users.get(openid).map_or_else(|| User::new(app_id), |user| User::clone(user));
             app_id.clone_into(&mut user.app_id);
             change(&mut user);
             desk.put_user(openid, user.clone());
@@ -173,7 +173,7 @@ impl Desk {
             user.may_open(openid)?;
         }
         let receiver = &record.re_openid;
-        if self.users.get(receiver).is_some_and(|user| user.opens == Opens::Refuses) {
+        if self.users.get(receiver.as_str()).is_some_and(|user| user.opens == Opens::Refuses) {
             return Err(format!("{receiver} refuses packets (opens), and so shares none of this one"));
         }
         Ok(())
@@ -181,7 +181,7 @@ impl Desk {
 
     /// When its receiver opens a packet by itself, if nothing comes between.
     pub(super) fn opening(&self, record: &PacketRecord) -> Option<Timestamp> {
-        let user = self.users.get(&record.re_openid)?;
+        let user = self.users.get(record.re_openid.as_str())?;
         let Opens::After { seconds } = user.opens else { return None };
         let unopened = record.status == Status::Sent && record.claims.iter().all(|one| one.openid != record.re_openid);
         (unopened && user.real_name).then(|| record.send_time.after(Duration::from_secs(seconds)))

@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use super::answers::Answers;
-use super::archive::{PacketId, Packets, Postings};
+use super::archive::{Bundled, PacketId, Packets, Postings};
 use super::behaviour::User;
 use super::books::{Account, Books, Reason, Statement};
 use super::clock::SandboxClock;
 use super::fault::Faults;
 use super::log::RequestRecord;
 use super::notices::Notices;
+use super::packed;
 use super::phone::Phones;
 use super::query_comments::CommentRecord;
 use super::quota::Quotas;
@@ -186,7 +187,8 @@ pub(crate) struct Desk {
     pub(super) keys_from_seed: bool,
     pub(super) answers: Answers,
     pub(super) entities: BTreeMap<String, Entity>,
-    pub(super) users: HashMap<String, User>,
+    /// By openid, in their order. Most users are alike and share what there is to them.
+    pub(super) users: BTreeMap<Box<str>, Arc<User>>,
     pub(super) packets: Packets,
     /// What time will bring: when, and to which packet.
     pub(super) due: BTreeSet<(Timestamp, PacketId)>,
@@ -235,7 +237,7 @@ impl Desk {
             keys_from_seed: false,
             answers: Answers::default(),
             entities: BTreeMap::new(),
-            users: HashMap::new(),
+            users: BTreeMap::new(),
             packets: Packets::default(),
             due: BTreeSet::new(),
             openings: BTreeSet::new(),
@@ -305,6 +307,10 @@ impl Desk {
         let Some(posting) = self.books.post(at, from, to, amount, reason, number) else { return false };
         let row = self.postings.push(&posting).to_vec();
         self.change_row(Table::Postings, posting.id.to_string(), row_key(posting.id), row);
+        if let Some(bundled) = self.postings.bundle() {
+            // Postings count from one.
+            self.store_bundle(Table::Postings, bundled, 1);
+        }
         true
     }
 
@@ -318,7 +324,7 @@ impl Desk {
     /// The user of an openid, enrolled under `app_id` at first sight.
     pub(super) fn user(&mut self, openid: &str, app_id: &str) -> User {
         if let Some(user) = self.users.get(openid) {
-            return user.clone();
+            return User::clone(user);
         }
         let user = User::new(app_id);
         self.put_user(openid, user.clone());
@@ -326,8 +332,8 @@ impl Desk {
     }
 
     pub(super) fn put_user(&mut self, openid: &str, user: User) {
-        self.change(Table::Users, openid.to_owned(), Some(&user));
-        if self.users.insert(openid.to_owned(), user).is_none() {
+        self.change_row(Table::Users, openid.to_owned(), openid.to_owned(), packed::user(&user));
+        if self.users.insert(openid.into(), Arc::new(user)).is_none() {
             self.phones.recent.touch(openid);
         }
     }
@@ -367,6 +373,18 @@ impl Desk {
         }
         if self.durable {
             self.changes.push(Change { table, key: row, value: Some(value) });
+        }
+    }
+
+    /// Stores a bundle in place of its rows, whose numbers are their positions and
+    /// `first` more. Nobody needs to hear of it.
+    pub(super) fn store_bundle(&mut self, table: Table, bundled: Bundled, first: usize) {
+        if !self.durable {
+            return;
+        }
+        self.changes.push(Change { table, key: bundled.key, value: Some(bundled.bytes) });
+        for position in bundled.rows {
+            self.remove_row(table, row_key((position + first) as u64));
         }
     }
 

@@ -197,11 +197,12 @@ impl Sandbox {
         let mut desk = self.desk();
         desk.settle();
         let entity = desk.entity(mch_id)?;
-        let settings = entity.settings.clone();
+        let (app_id, settings) = (entity.app_id.clone(), entity.settings.clone());
+        let usage = desk.usage(mch_id, settings.merchant_day_amount);
         let balance = |account: &Account| desk.books.balance(account);
         Some(MerchantDetail {
             mch_id: mch_id.to_owned(),
-            app_id: entity.app_id.clone(),
+            app_id,
             name: self.name_of(mch_id),
             accounts: Accounts {
                 basic: balance(&AccountKind::Basic.of(mch_id)),
@@ -209,7 +210,7 @@ impl Sandbox {
             },
             in_transit: balance(&Account::Transit(mch_id.to_owned())),
             refunds_in_transit: balance(&Account::Refunds(mch_id.to_owned())),
-            usage: desk.quotas.usage(mch_id, desk.now(), settings.merchant_day_amount),
+            usage,
             certificate,
             files: if made { &FILES } else { &[] },
             settings,

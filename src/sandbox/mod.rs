@@ -44,6 +44,7 @@ mod behaviour;
 mod bills;
 mod books;
 mod builder;
+mod bundle;
 mod cases;
 mod certificates;
 mod clock;

@@ -7,6 +7,7 @@
 //! form of its own, so that older rows can still be read.
 
 use super::accounts::AccountKind;
+use super::behaviour::User;
 use super::books::{Account, Posting, Reason};
 use super::packets::{Claim, PacketRecord};
 use crate::clock::Timestamp;
@@ -157,6 +158,24 @@ pub(super) fn packet(record: &PacketRecord) -> Vec<u8> {
         out.time(*at);
     }
     out.0
+}
+
+/// Of a user who does nothing out of the ordinary only the appid is kept; the others
+/// are few, and are JSON.
+pub(super) fn user(user: &User) -> Vec<u8> {
+    if *user == User::new(&user.app_id) {
+        return [&[FORM], user.app_id.as_bytes()].concat();
+    }
+    // A plain struct of texts and numbers always has a JSON form.
+    serde_json::to_vec(user).unwrap_or_default()
+}
+
+/// `None`: these bytes are no user of this version.
+pub(super) fn read_user(bytes: &[u8]) -> Option<User> {
+    match bytes.split_first()? {
+        (&FORM, app_id) => std::str::from_utf8(app_id).ok().map(User::new),
+        _ => serde_json::from_slice(bytes).ok(),
+    }
 }
 
 /// Appends a posting to `bytes`.
@@ -413,6 +432,19 @@ mod tests {
             let mut bytes = Vec::new();
             posting(&written, &mut bytes);
             prop_assert_eq!(PostingView::read(&bytes).unwrap().to_posting(), Some(written));
+        }
+    }
+
+    #[test]
+    fn a_user_is_read_as_it_was_written() {
+        let usual = User::new("wx5a0d8c3f1e2b4a61");
+        let blocked = User { risk_blocked: true, ..usual.clone() };
+        assert_eq!(user(&usual).len(), 19);
+        for written in [usual, blocked] {
+            assert_eq!(read_user(&user(&written)), Some(written));
+        }
+        for foreign in [&b""[..], b"\x01\xff", b"\x02wx", b"{}"] {
+            assert_eq!(read_user(foreign), None);
         }
     }
 }

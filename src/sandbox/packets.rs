@@ -190,6 +190,9 @@ impl Desk {
         }
         self.expect_opening(record, id, Timestamp::default());
         self.change_row(Table::Packets, key, row_key(id.into()), row);
+        if let Some(bundled) = self.packets.bundle(id) {
+            self.store_bundle(Table::Packets, bundled, 0);
+        }
     }
 
     /// Takes over packets that an earlier version stored under their numbers, in any
@@ -269,7 +272,7 @@ impl Desk {
         record.reason = None;
         record.paid_from = paid_from;
         record.send_time = now;
-        self.quotas.sent(&record.mch_id, &record.re_openid, record.total_amount, now);
+        self.count_sent(&record.mch_id, &record.re_openid, record.total_amount, now);
         true
     }
 

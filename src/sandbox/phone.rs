@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use serde::Serialize;
 
 use super::Sandbox;
-use super::behaviour::Opens;
+use super::behaviour::{Opens, User};
 use super::books::Account;
 use super::desk::Desk;
 use super::packed::PacketView;
@@ -248,7 +248,7 @@ impl Sandbox {
     pub(crate) fn phone(&self, openid: &str, limit: usize) -> Option<Phone> {
         let mut desk = self.desk();
         desk.settle();
-        let user = desk.users.get(openid)?.clone();
+        let user = User::clone(desk.users.get(openid)?);
         let mch_id = desk.entity_of_app(&user.app_id).map(str::to_owned);
         let merchant = mch_id.map(|mch_id| Correspondent { name: self.name_of(&mch_id), mch_id });
         let now = desk.now();
@@ -281,16 +281,20 @@ impl Sandbox {
 impl Desk {
     /// Packets that were for this user, newest first.
     pub(super) fn packets_for(&self, openid: &str) -> impl Iterator<Item = PacketRecord> {
+        self.packet_views_for(openid).map(|packet| packet.to_record())
+    }
+
+    /// The same, not unpacked.
+    pub(super) fn packet_views_for(&self, openid: &str) -> impl Iterator<Item = PacketView<'_>> {
         let packets = self.phones.positions(openid).filter_map(|position| self.packets.nth(position));
-        packets.filter(move |packet| packet.re_openid == openid).map(|packet| packet.to_record())
+        packets.filter(move |packet| packet.re_openid == openid)
     }
 
     /// How many packets lie unopened on a user's phone, [`GLANCE`] at most, and
     /// when something came to it last.
     pub(super) fn glance(&self, openid: &str) -> (usize, Option<Timestamp>) {
-        let packets = self.phones.positions(openid).filter_map(|position| self.packets.nth(position));
         let (mut unopened, mut last) = (0, None);
-        for packet in packets.filter(|packet| packet.re_openid == openid).take(GLANCE) {
+        for packet in self.packet_views_for(openid).take(GLANCE) {
             last = last.max(Some(packet.send_time));
             // Of a group the others may have got something while this user has not.
             let own = || packet.to_record().claims.iter().any(|claim| claim.openid == openid);

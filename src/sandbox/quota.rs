@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::desk::Desk;
 use crate::clock::Timestamp;
 use crate::money::Fen;
 
@@ -15,8 +16,6 @@ pub(crate) struct Quotas {
     /// The Beijing day, from its first moment to the first of the next.
     day: Range<Timestamp>,
     merchants: HashMap<String, MerchantDay>,
-    /// How many users a merchant gets room for at its first packet.
-    room: usize,
     seconds: HashMap<(String, &'static str), (i64, u32)>,
 }
 
@@ -25,10 +24,16 @@ pub(crate) struct Quotas {
 struct MerchantDay {
     paid: Fen,
     /// Packets and fen of each user who got one, by openid.
-    users: HashMap<Box<str>, (u32, Fen)>,
+    users: HashMap<Box<str>, Received>,
     /// Who got most.
     busiest: Option<BusiestUser>,
+    /// Whether packets of an earlier start are so far in `paid` alone: to count them
+    /// by user for all users takes time that nobody should wait for at a start.
+    uncounted: bool,
 }
+
+/// Packets that a user got in a day, and fen in them.
+pub(super) type Received = (u32, Fen);
 
 /// What a merchant has used of its limits.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -52,14 +57,34 @@ struct BusiestUser {
 }
 
 impl Quotas {
-    /// For a start with so many packets: room that is not used costs no memory,
-    /// room that grows costs time.
-    pub(super) fn with_room(room: usize) -> Self {
-        Self { room, ..Self::default() }
+    /// Whether [`user`](Self::user) and [`sent`](Self::sent) have to be told first,
+    /// by [`count`](Self::count), what the user got before the last start.
+    fn lacks(&mut self, mch_id: &str, openid: &str, now: Timestamp) -> bool {
+        self.turn(now);
+        self.merchants.get(mch_id).is_some_and(|day| day.uncounted && !day.users.contains_key(openid))
+    }
+
+    /// Takes over a packet of an earlier start, sent at `at`.
+    pub(super) fn restore(&mut self, mch_id: &str, amount: Fen, at: Timestamp) {
+        self.turn(at);
+        if !self.merchants.contains_key(mch_id) {
+            self.merchants.insert(mch_id.to_owned(), MerchantDay::default());
+        }
+        if let Some(day) = self.merchants.get_mut(mch_id) {
+            day.paid = day.paid.checked_add(amount).unwrap_or(day.paid);
+            day.uncounted = true;
+        }
+    }
+
+    /// What a user got since the day began.
+    fn count(&mut self, mch_id: &str, openid: &str, received: Received) {
+        if let Some(day) = self.merchants.get_mut(mch_id) {
+            day.count(openid, received);
+        }
     }
 
     /// What a merchant has used at `now`.
-    pub(crate) fn usage(&self, mch_id: &str, now: Timestamp, merchant_day_amount: Fen) -> Usage {
+    fn usage(&self, mch_id: &str, now: Timestamp, merchant_day_amount: Fen) -> Usage {
         let today = self.merchants.get(mch_id).filter(|_| self.day.contains(&now));
         let calls = self.seconds.iter().filter(|((own, _), (second, _))| own == mch_id && *second == now.unix());
         Usage {
@@ -69,11 +94,6 @@ impl Quotas {
             users_today: today.map_or(0, |day| day.users.len()),
             busiest_user: today.and_then(|day| day.busiest.clone()),
         }
-    }
-
-    /// From now on there are as many users as come.
-    pub(super) fn forget_room(&mut self) {
-        self.room = 0;
     }
 
     /// Counts a call; `false` if the second has had enough of them.
@@ -90,7 +110,7 @@ impl Quotas {
     }
 
     /// Packets and fen that a user had from a merchant on the day of `now`.
-    pub(crate) fn user(&mut self, mch_id: &str, openid: &str, now: Timestamp) -> (u32, Fen) {
+    fn user(&mut self, mch_id: &str, openid: &str, now: Timestamp) -> Received {
         self.turn(now);
         let today = self.merchants.get(mch_id);
         today.and_then(|day| day.users.get(openid)).copied().unwrap_or_default()
@@ -103,23 +123,15 @@ impl Quotas {
     }
 
     /// Counts a packet that was sent at `at`.
-    pub(crate) fn sent(&mut self, mch_id: &str, openid: &str, amount: Fen, at: Timestamp) {
+    fn sent(&mut self, mch_id: &str, openid: &str, amount: Fen, at: Timestamp) {
         self.turn(at);
         if !self.merchants.contains_key(mch_id) {
-            let users = HashMap::with_capacity(self.room);
-            self.merchants.insert(mch_id.to_owned(), MerchantDay { users, ..MerchantDay::default() });
+            self.merchants.insert(mch_id.to_owned(), MerchantDay::default());
         }
         let Some(day) = self.merchants.get_mut(mch_id) else { return };
         day.paid = day.paid.checked_add(amount).unwrap_or(day.paid);
-        let (count, sum) = day.users.entry(openid.into()).or_default();
-        *count += 1;
-        *sum = sum.checked_add(amount).unwrap_or(*sum);
-        let (count, sum) = (*count, *sum);
-        match &mut day.busiest {
-            Some(busiest) if busiest.openid == openid => (busiest.count, busiest.amount) = (count, sum),
-            Some(busiest) if (busiest.count, busiest.amount) >= (count, sum) => {}
-            busiest => *busiest = Some(BusiestUser { openid: openid.to_owned(), count, amount: sum }),
-        }
+        let (count, sum) = day.users.get(openid).copied().unwrap_or_default();
+        day.count(openid, (count + 1, sum.checked_add(amount).unwrap_or(sum)));
     }
 
     fn turn(&mut self, now: Timestamp) {
@@ -127,6 +139,66 @@ impl Quotas {
             self.day = day_of(now);
             self.merchants.clear();
         }
+    }
+}
+
+impl MerchantDay {
+    fn count(&mut self, openid: &str, received: Received) {
+        self.users.insert(openid.into(), received);
+        let (count, amount) = received;
+        match &mut self.busiest {
+            Some(busiest) if busiest.openid == openid => (busiest.count, busiest.amount) = received,
+            Some(busiest) if (busiest.count, busiest.amount) >= received => {}
+            busiest => *busiest = Some(BusiestUser { openid: openid.to_owned(), count, amount }),
+        }
+    }
+}
+
+impl Desk {
+    /// Packets and fen that a user had from a merchant on this day.
+    pub(super) fn received_today(&mut self, mch_id: &str, openid: &str) -> Received {
+        let now = self.now();
+        self.count_today(mch_id, openid, now);
+        self.quotas.user(mch_id, openid, now)
+    }
+
+    /// Counts a packet that is sent now, and not among the packets yet.
+    pub(super) fn count_sent(&mut self, mch_id: &str, openid: &str, amount: Fen, now: Timestamp) {
+        self.count_today(mch_id, openid, now);
+        self.quotas.sent(mch_id, openid, amount, now);
+    }
+
+    /// Sees to it that what the user got before the last start is counted.
+    fn count_today(&mut self, mch_id: &str, openid: &str, now: Timestamp) {
+        if !self.quotas.lacks(mch_id, openid, now) {
+            return;
+        }
+        let today = day_of(now);
+        let (mut count, mut sum) = Received::default();
+        for packet in self.packet_views_for(openid).filter(|packet| packet.mch_id == mch_id) {
+            if packet.is_sent() && today.contains(&packet.send_time) {
+                count += 1;
+                sum = sum.checked_add(packet.total_amount).unwrap_or(sum);
+            }
+        }
+        self.quotas.count(mch_id, openid, (count, sum));
+    }
+
+    /// What a merchant has used of its limits. The first time after a start it goes
+    /// through all packets.
+    pub(super) fn usage(&mut self, mch_id: &str, merchant_day_amount: Fen) -> Usage {
+        let now = self.now();
+        self.quotas.turn(now);
+        if self.quotas.merchants.get(mch_id).is_some_and(|day| day.uncounted) {
+            let (mut quotas, today) = (Quotas::default(), day_of(now));
+            for packet in (0..self.packets.len()).filter_map(|position| self.packets.nth(position)) {
+                if packet.is_sent() && packet.mch_id == mch_id && today.contains(&packet.send_time) {
+                    quotas.sent(mch_id, packet.re_openid, packet.total_amount, packet.send_time);
+                }
+            }
+            self.quotas.merchants.extend(quotas.merchants);
+        }
+        self.quotas.usage(mch_id, now, merchant_day_amount)
     }
 }
 

@@ -102,7 +102,7 @@ pub(super) fn issue(desk: &mut Desk, call: &Call, group: Option<u32>) -> Result<
         desk.put_packet(&record);
         return Err(refuse("PROCESSING"));
     }
-    let (count, received) = desk.quotas.user(&call.mch_id, &record.re_openid, now);
+    let (count, received) = desk.received_today(&call.mch_id, &record.re_openid);
     let paid = desk.quotas.merchant(&call.mch_id, now);
     let beyond = |used: Fen, most: Fen| used.checked_add(amount).is_none_or(|sum| sum > most);
     let account = desk.pays_packets(&call.mch_id);

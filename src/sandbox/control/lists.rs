@@ -267,24 +267,11 @@ pub(super) async fn users(State(sandbox): State<Sandbox>, Asked(wanted): Asked<W
     let recent = &desk.phones.recent;
     let known = recent.iter().filter_map(|openid| desk.users.get_key_value(openid));
     let known: Vec<_> = known.filter(|(openid, user)| fits(openid, user)).collect();
+    let others = || desk.users.iter().filter(|(openid, user)| !recent.contains(openid) && fits(openid, user));
     let everything = Wanted::is_everything(&[wanted.mch_id.is_some(), wanted.search.is_some()]);
-    let end = wanted.offset.saturating_add(wanted.limit());
-    let mut others = Vec::new();
-    // Who looks at the beginning need not wait until all are sorted.
-    if !everything || end > known.len() {
-        let rest = desk.users.iter().filter(|(openid, user)| !recent.contains(openid) && fits(openid, user));
-        others.extend(rest);
-        // What is behind the page need not be in order.
-        let shown = end.saturating_sub(known.len());
-        if shown < others.len() {
-            others.select_nth_unstable_by_key(shown, |(openid, _)| *openid);
-        }
-        let length = others.len();
-        let (first, _) = others.split_at_mut(shown.min(length));
-        first.sort_unstable_by_key(|(openid, _)| *openid);
-    }
-    let total = if everything { desk.users.len() } else { known.len() + others.len() };
-    let page = known.into_iter().chain(others).skip(wanted.offset).take(wanted.limit());
+    // Those whom nobody counts need not be gone through to their end.
+    let total = if everything { desk.users.len() } else { known.len() + others().count() };
+    let page = known.into_iter().chain(others()).skip(wanted.offset).take(wanted.limit());
     Part { items: page.map(|(openid, user)| user_view(&desk, openid, user)).collect(), total }
 }
 

@@ -11,7 +11,7 @@ use crate::sandbox::{Opens, PacketRecord, Sandbox};
 
 pub(super) async fn user(State(sandbox): State<Sandbox>, At(openid): At<String>) -> Answer {
     let desk = sandbox.desk();
-    let user = desk.users.get(&openid).ok_or_else(|| Failure::missing(format!("{openid} was never seen")))?;
+    let user = desk.users.get(openid.as_str()).ok_or_else(|| Failure::missing(format!("{openid} was never seen")))?;
     Ok(Json(user_view(&desk, &openid, user)))
 }
 
