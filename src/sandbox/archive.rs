@@ -25,13 +25,11 @@ pub(super) struct Packets {
     /// Those that are not as their bundle has them, or have none yet.
     rows: Vec<Option<Box<[u8]>>>,
     bundles: Vec<Bundle>,
-    /// For each bundle, how many packets in it were changed since.
+    /// For each bundle, how many changes its packets have seen since.
     changed: Vec<usize>,
-    /// By the hash of the key: the key itself is in the row.
-    by_hash: HashMap<u64, PacketId>,
-    /// Those whose hash another packet had first.
-    others: HashMap<String, PacketId>,
-    hasher: RandomState,
+    /// Bundles that have seen enough of them.
+    ripe: Vec<usize>,
+    keys: Keys,
     /// What lies unopened in all of them, in fen; kept at each change.
     owed: i128,
 }
@@ -48,23 +46,10 @@ impl Packets {
 
     pub(super) fn id(&self, key: &str) -> Option<PacketId> {
         let (mch_id, mch_billno) = key.split_once('/')?;
-        let id = *self.by_hash.get(&self.hash(mch_id, mch_billno))?;
+        let id = *self.keys.by_hash.get(&self.keys.hash(mch_id, mch_billno))?;
         let found = self.view(id)?;
         let same = (found.mch_id, found.mch_billno) == (mch_id, mch_billno);
-        if same { Some(id) } else { self.others.get(key).copied() }
-    }
-
-    /// Notes the number of a key that is not known yet.
-    fn note(&mut self, mch_id: &str, mch_billno: &str, id: PacketId) {
-        match self.by_hash.entry(self.hash(mch_id, mch_billno)) {
-            Entry::Vacant(free) => drop(free.insert(id)),
-            Entry::Occupied(_) => drop(self.others.insert(PacketRecord::key(mch_id, mch_billno), id)),
-        }
-    }
-
-    /// Of a key, without making it.
-    fn hash(&self, mch_id: &str, mch_billno: &str) -> u64 {
-        self.hasher.hash_one((mch_id, mch_billno))
+        if same { Some(id) } else { self.keys.others.get(key).copied() }
     }
 
     pub(super) fn at(&self, id: PacketId) -> Option<PacketRecord> {
@@ -97,35 +82,30 @@ impl Packets {
         let id = self.id(&key).unwrap_or_else(|| {
             // Four thousand million packets are beyond any memory.
             let id = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-            self.note(&record.mch_id, &record.mch_billno, id);
+            self.keys.note(&record.mch_id, &record.mch_billno, id);
             self.rows.push(None);
             id
         });
         self.owed -= self.view(id).map_or(0, |view| i128::from(view.unopened().get()));
         self.owed += i128::from(record.unopened().get());
+        self.count_change(id as usize);
         (id, self.rows[id as usize].insert(packed::packet(record).into()))
     }
 
-    /// After a change of a packet: the bundle that is to be stored in place of the
-    /// rows of its packets, if there is one.
-    pub(super) fn bundle(&mut self, changed: PacketId) -> Option<Bundled> {
-        let mut number = changed as usize / PACKETS;
-        match self.changed.get_mut(number) {
-            Some(changed) => {
-                *changed += 1;
-                if *changed < PACKETS {
-                    return None;
-                }
-            }
-            None => number = self.bundles.len(),
-        }
+    /// Bundles that are to be stored in place of the rows of their packets: the new
+    /// ones, and those in which there were as many changes as packets.
+    pub(super) fn bundles(&mut self) -> Vec<Bundled> {
+        let new = self.bundles.len()..self.rows.len() / PACKETS;
+        let numbers: Vec<usize> = std::mem::take(&mut self.ripe).into_iter().chain(new).collect();
+        numbers.into_iter().map(|number| self.bundle(number)).collect()
+    }
+
+    fn bundle(&mut self, number: usize) -> Bundled {
         let packets = number * PACKETS..(number + 1) * PACKETS;
-        if packets.end > self.rows.len() {
-            return None;
-        }
         let rows = packets.clone().filter_map(|position| row(&self.rows, &self.bundles, position));
         let bundle = Bundle::of(rows);
-        self.rows[packets.clone()].fill(None);
+        let bundled = Bundled { key: bundle::key(number), rows: packets.clone(), bytes: bundle.bytes().to_vec() };
+        self.rows[packets].fill(None);
         match self.bundles.get_mut(number) {
             Some(before) => (*before, self.changed[number]) = (bundle, 0),
             None => {
@@ -133,7 +113,18 @@ impl Packets {
                 self.changed.push(0);
             }
         }
-        Some(Bundled { key: bundle::key(number), rows: packets, bytes: self.bundles[number].bytes().to_vec() })
+        bundled
+    }
+
+    /// Counts a change, if the packet is in a bundle.
+    fn count_change(&mut self, position: usize) {
+        let number = position / PACKETS;
+        if let Some(changed) = self.changed.get_mut(number) {
+            *changed += 1;
+            if *changed == PACKETS {
+                self.ripe.push(number);
+            }
+        }
     }
 
     /// Takes over the next bundle of an earlier start; `None` if it is not the next
@@ -153,9 +144,7 @@ impl Packets {
             self.rows.push(None);
         }
         *self.rows.get_mut(id)? = Some(bytes.into());
-        if let Some(changed) = self.changed.get_mut(id / PACKETS) {
-            *changed += 1;
-        }
+        self.count_change(id);
         Some(())
     }
 
@@ -165,20 +154,41 @@ impl Packets {
     /// # Errors
     /// The first that cannot be read.
     pub(super) fn index(&mut self, mut each: impl FnMut(PacketId, &PacketView<'_>)) -> Result<(), usize> {
-        self.by_hash.reserve(self.rows.len());
+        self.keys.by_hash.reserve(self.rows.len());
         for position in 0..self.rows.len() {
             let bytes = row(&self.rows, &self.bundles, position).ok_or(position)?;
             let view = PacketView::read(bytes).ok_or(position)?;
             let id = u32::try_from(position).map_err(|_| position)?;
             self.owed += i128::from(view.unopened().get());
-            // As `note`, which cannot borrow all of it.
-            match self.by_hash.entry(self.hasher.hash_one((view.mch_id, view.mch_billno))) {
-                Entry::Vacant(free) => drop(free.insert(id)),
-                Entry::Occupied(_) => drop(self.others.insert(PacketRecord::key(view.mch_id, view.mch_billno), id)),
-            }
+            self.keys.note(view.mch_id, view.mch_billno, id);
             each(id, &view);
         }
         Ok(())
+    }
+}
+
+/// Which packet has which key.
+#[derive(Default)]
+struct Keys {
+    /// By the hash of the key: the key itself is in the row.
+    by_hash: HashMap<u64, PacketId>,
+    /// Those whose hash another packet had first.
+    others: HashMap<String, PacketId>,
+    hasher: RandomState,
+}
+
+impl Keys {
+    /// Notes the packet of a key that is not known yet.
+    fn note(&mut self, mch_id: &str, mch_billno: &str, id: PacketId) {
+        match self.by_hash.entry(self.hash(mch_id, mch_billno)) {
+            Entry::Vacant(free) => drop(free.insert(id)),
+            Entry::Occupied(_) => drop(self.others.insert(PacketRecord::key(mch_id, mch_billno), id)),
+        }
+    }
+
+    /// Of a key, without making it.
+    fn hash(&self, mch_id: &str, mch_billno: &str) -> u64 {
+        self.hasher.hash_one((mch_id, mch_billno))
     }
 }
 
@@ -222,17 +232,16 @@ impl Postings {
         &self.bytes[start..]
     }
 
-    /// The next bundle that is to be stored in place of the rows of its postings, if
-    /// there are enough of them.
-    pub(super) fn bundle(&mut self) -> Option<Bundled> {
-        let postings = self.bundles * POSTINGS..(self.bundles + 1) * POSTINGS;
-        if postings.end > self.len() {
-            return None;
-        }
-        let bundle = Bundle::of(postings.clone().filter_map(|position| self.row(position)));
-        let key = bundle::key(self.bundles);
-        self.bundles += 1;
-        Some(Bundled { key, rows: postings, bytes: bundle.bytes().to_vec() })
+    /// Bundles that are to be stored in place of the rows of their postings.
+    pub(super) fn bundles(&mut self) -> Vec<Bundled> {
+        let new = self.bundles..self.len() / POSTINGS;
+        self.bundles = new.end;
+        let bundled = |number| {
+            let postings = number * POSTINGS..(number + 1) * POSTINGS;
+            let rows = postings.clone().filter_map(|position| self.row(position));
+            Bundled { key: bundle::key(number), bytes: Bundle::of(rows).bytes().to_vec(), rows: postings }
+        };
+        new.map(bundled).collect()
     }
 
     /// Takes over a bundle of an earlier start, if it is the next one; its postings
@@ -351,12 +360,12 @@ mod tests {
         };
         let first = put(&mut packets, "A1");
         // As if this key had the hash of the first.
-        let hash = packets.hash("1900000101", "B1");
-        packets.by_hash.insert(hash, first);
+        let hash = packets.keys.hash("1900000101", "B1");
+        packets.keys.by_hash.insert(hash, first);
         assert_eq!(packets.id("1900000101/B1"), None);
         let second = put(&mut packets, "B1");
         assert_ne!(first, second);
-        assert_eq!(packets.others.len(), 1);
+        assert_eq!(packets.keys.others.len(), 1);
         for (id, number) in [(first, "A1"), (second, "B1")] {
             assert_eq!(put(&mut packets, number), id);
             assert_eq!(packets.get(&format!("1900000101/{number}")).unwrap().mch_billno, number);

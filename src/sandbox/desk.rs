@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use super::answers::Answers;
-use super::archive::{Bundled, PacketId, Packets, Postings};
+use super::archive::{PacketId, Packets, Postings};
 use super::behaviour::User;
 use super::books::{Account, Books, Reason, Statement};
 use super::clock::SandboxClock;
@@ -307,10 +307,6 @@ impl Desk {
         let Some(posting) = self.books.post(at, from, to, amount, reason, number) else { return false };
         let row = self.postings.push(&posting).to_vec();
         self.change_row(Table::Postings, posting.id.to_string(), row_key(posting.id), row);
-        if let Some(bundled) = self.postings.bundle() {
-            // Postings count from one.
-            self.store_bundle(Table::Postings, bundled, 1);
-        }
         true
     }
 
@@ -376,15 +372,23 @@ impl Desk {
         }
     }
 
-    /// Stores a bundle in place of its rows, whose numbers are their positions and
-    /// `first` more. Nobody needs to hear of it.
-    pub(super) fn store_bundle(&mut self, table: Table, bundled: Bundled, first: usize) {
-        if !self.durable {
-            return;
-        }
-        self.changes.push(Change { table, key: bundled.key, value: Some(bundled.bytes) });
-        for position in bundled.rows {
-            self.remove_row(table, row_key((position + first) as u64));
+    /// Puts bundles in the place of rows, of which nobody needs to hear.
+    fn store_bundles(&mut self) {
+        // Postings count from one.
+        for (table, first, bundles) in
+            [(Table::Packets, 0, self.packets.bundles()), (Table::Postings, 1, self.postings.bundles())]
+        {
+            if !self.durable || bundles.is_empty() {
+                continue;
+            }
+            let mut keys: HashSet<String> = HashSet::new();
+            for bundled in bundles {
+                self.changes.push(Change { table, key: bundled.key, value: Some(bundled.bytes) });
+                keys.extend(bundled.rows.map(|position| row_key(position as u64 + first)));
+            }
+            // What is in a bundle need not be stored before it is removed.
+            self.changes.retain(|change| change.table != table || !keys.contains(&change.key));
+            keys.into_iter().for_each(|key| self.remove_row(table, key));
         }
     }
 
@@ -401,6 +405,7 @@ impl Desk {
             // An error means that the last listener has just gone.
             let _ = self.listeners.send(Arc::new(std::mem::take(&mut self.touched)));
         }
+        self.store_bundles();
         std::mem::take(&mut self.changes)
     }
 

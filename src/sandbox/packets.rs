@@ -190,9 +190,6 @@ impl Desk {
         }
         self.expect_opening(record, id, Timestamp::default());
         self.change_row(Table::Packets, key, row_key(id.into()), row);
-        if let Some(bundled) = self.packets.bundle(id) {
-            self.store_bundle(Table::Packets, bundled, 0);
-        }
     }
 
     /// Takes over packets that an earlier version stored under their numbers, in any
