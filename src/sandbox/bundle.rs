@@ -45,8 +45,8 @@ impl Bundle {
     pub(super) fn read(bytes: &[u8], count: usize) -> Option<Self> {
         let (form, rest) = bytes.split_first()?;
         let (ends, body) = rest.split_at_checked(4 * count)?;
-        let ends = ends.as_chunks().0.iter().map(|end| u32::from_le_bytes(*end) as usize);
-        let whole = *form == FORM && ends.clone().is_sorted() && ends.last() == Some(body.len());
+        let mut ends = ends.as_chunks().0.iter().map(|end| u32::from_le_bytes(*end) as usize);
+        let whole = *form == FORM && ends.clone().is_sorted() && ends.next_back() == Some(body.len());
         whole.then(|| Self { bytes: bytes.into(), count })
     }
 
