@@ -146,9 +146,15 @@ impl Sandbox {
     /// Sets a fault; the first rule that strikes wins.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Sandbox`]: more than 1000 of a thousand, or the state
-    /// could not be stored.
+    /// [`crate::ErrorKind::Sandbox`]: more than 1000 of a thousand, a code that is
+    /// none, or the state could not be stored.
     pub fn fault(&self, rule: FaultRule) -> Result<()> {
+        let is_code =
+            |code: &str| (1..=32).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if matches!(&rule.fault, Fault::Refuse { code } if !is_code(code)) {
+            let problem = "code: 1 to 32 letters, digits and underscores";
+            return Err(refused(problem, "give a code as the endpoint documents it, such as NOTENOUGH"));
+        }
         if matches!(rule.when, When::PerMille { rate: 1001.., .. }) {
             return Err(refused("rate: at most 1000 of a thousand calls", "give a lower rate"));
         }

@@ -72,6 +72,11 @@ async fn settings_users_and_faults() {
     raw.api("DELETE", "/api/faults", "").await;
     assert_eq!(raw.api("POST", "/api/faults", r#"{"fault": {"kind": "storm"}, "when": {"next": 1}}"#).await.0, 400);
 
+    for code in ["", "NOT ENOUGH", "<x>", "\\u0001"] {
+        let rule = format!(r#"{{"fault": {{"kind": "refuse", "code": "{code}"}}, "when": {{"next": 1}}}}"#);
+        assert_eq!(raw.api("POST", "/api/faults", &rule).await.0, 422, "{rule}");
+    }
+
     let (_, topped) = raw.api("POST", &format!("/api/merchants/{mch_id}/top_up"), r#"{"amount": 500}"#).await;
     assert_eq!(topped["balance"], 1_000_500);
     for (path, body) in [
@@ -110,4 +115,16 @@ async fn users_are_searched_and_paged_in_order() {
     }
     assert_eq!(openids("search=%C3%A4NN").await, ["oÄnne"]);
     assert_eq!(openids("search=&limit=3").await, all[..3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_are_changed_at_the_same_moment_all_stay() {
+    let raw = Raw::new().await;
+    let settings = format!("/api/merchants/{}/settings", raw.entity.mch_id);
+    for n in 1..100 {
+        let (rate, count) = (format!(r#"{{"fee_rate": {n}}}"#), format!(r#"{{"user_day_count": {n}}}"#));
+        tokio::join!(raw.api("PUT", &settings, &rate), raw.api("PUT", &settings, &count));
+        let (_, now) = raw.api("GET", &settings, "").await;
+        assert_eq!((&now["fee_rate"], &now["user_day_count"]), (&json!(n), &json!(n)));
+    }
 }

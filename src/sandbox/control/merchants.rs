@@ -104,7 +104,12 @@ pub(super) async fn put_settings(
     At(mch_id): At<String>,
     Body(changes): Body<Map<String, Value>>,
 ) -> Answer<Settings> {
-    let current = sandbox.settings(&mch_id).ok_or_else(|| unknown(&mch_id))?;
-    let new = changed(&current, changes)?;
-    Ok(Json(sandbox.change_settings(&mch_id, |settings| *settings = new)?))
+    sandbox.settings(&mch_id).ok_or_else(|| unknown(&mch_id))?;
+    // In one step, so that of two changes at the same moment both stay.
+    let mut wrong = None;
+    let settings = sandbox.change_settings(&mch_id, |settings| match changed(settings, changes) {
+        Ok(new) => *settings = new,
+        Err(failure) => wrong = Some(failure),
+    })?;
+    wrong.map_or(Ok(Json(settings)), Err)
 }
