@@ -16,6 +16,11 @@ use crate::money::Fen;
 const PACKETS: usize = 256;
 const POSTINGS: usize = 640;
 
+/// So many new bundles are made at a time. A directory from before there were any,
+/// and a jump of the clock, have more to make: the rest comes with later changes,
+/// so that nobody waits for all of it.
+const AT_ONCE: usize = 16;
+
 /// Counts packets from zero, in the order in which they came.
 pub(super) type PacketId = u32;
 
@@ -95,7 +100,7 @@ impl Packets {
     /// Bundles that are to be stored in place of the rows of their packets: the new
     /// ones, and those in which there were as many changes as packets.
     pub(super) fn bundles(&mut self) -> Vec<Bundled> {
-        let new = self.bundles.len()..self.rows.len() / PACKETS;
+        let new = (self.bundles.len()..self.rows.len() / PACKETS).take(AT_ONCE);
         let numbers: Vec<usize> = std::mem::take(&mut self.ripe).into_iter().chain(new).collect();
         numbers.into_iter().map(|number| self.bundle(number)).collect()
     }
@@ -234,7 +239,7 @@ impl Postings {
 
     /// Bundles that are to be stored in place of the rows of their postings.
     pub(super) fn bundles(&mut self) -> Vec<Bundled> {
-        let new = self.bundles..self.len() / POSTINGS;
+        let new = self.bundles..(self.len() / POSTINGS).min(self.bundles + AT_ONCE);
         self.bundles = new.end;
         let bundled = |number| {
             let postings = number * POSTINGS..(number + 1) * POSTINGS;

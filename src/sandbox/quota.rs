@@ -129,9 +129,7 @@ impl Quotas {
             self.merchants.insert(mch_id.to_owned(), MerchantDay::default());
         }
         let Some(day) = self.merchants.get_mut(mch_id) else { return };
-        day.paid = day.paid.checked_add(amount).unwrap_or(day.paid);
-        let (count, sum) = day.users.get(openid).copied().unwrap_or_default();
-        day.count(openid, (count + 1, sum.checked_add(amount).unwrap_or(sum)));
+        day.sent(openid, amount);
     }
 
     fn turn(&mut self, now: Timestamp) {
@@ -143,6 +141,12 @@ impl Quotas {
 }
 
 impl MerchantDay {
+    fn sent(&mut self, openid: &str, amount: Fen) {
+        self.paid = self.paid.checked_add(amount).unwrap_or(self.paid);
+        let (count, sum) = self.users.get(openid).copied().unwrap_or_default();
+        self.count(openid, (count + 1, sum.checked_add(amount).unwrap_or(sum)));
+    }
+
     fn count(&mut self, openid: &str, received: Received) {
         self.users.insert(openid.into(), received);
         let (count, amount) = received;
@@ -190,13 +194,15 @@ impl Desk {
         let now = self.now();
         self.quotas.turn(now);
         if self.quotas.merchants.get(mch_id).is_some_and(|day| day.uncounted) {
-            let (mut quotas, today) = (Quotas::default(), day_of(now));
+            // Room that is not used costs no memory, room that grows costs time.
+            let users = HashMap::with_capacity(self.users.len());
+            let (mut day, today) = (MerchantDay { users, ..MerchantDay::default() }, day_of(now));
             for packet in (0..self.packets.len()).filter_map(|position| self.packets.nth(position)) {
                 if packet.is_sent() && packet.mch_id == mch_id && today.contains(&packet.send_time) {
-                    quotas.sent(mch_id, packet.re_openid, packet.total_amount, packet.send_time);
+                    day.sent(packet.re_openid, packet.total_amount);
                 }
             }
-            self.quotas.merchants.extend(quotas.merchants);
+            self.quotas.merchants.insert(mch_id.to_owned(), day);
         }
         self.quotas.usage(mch_id, now, merchant_day_amount)
     }
