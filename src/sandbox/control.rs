@@ -26,6 +26,7 @@ use tokio::sync::watch;
 
 pub(super) use guard::Guard;
 
+use super::store::Store;
 use super::{Sandbox, console};
 use crate::error::Result;
 use answer::Failure;
@@ -40,6 +41,7 @@ pub(super) fn router(sandbox: Sandbox, guard: Guard, stopped: watch::Receiver<bo
         let known = middleware::from_fn(move |request, next| known_names(operation, request, next));
         router.route(operation.path, (operation.handler)().layer(known))
     });
+    let api = api.layer(middleware::from_fn_with_state(sandbox.clone(), while_stored));
     Ok(Router::new()
         .nest("/api/v1", api.clone())
         .nest("/api", api)
@@ -51,6 +53,19 @@ pub(super) fn router(sandbox: Sandbox, guard: Guard, stopped: watch::Receiver<bo
         .layer(Extension(Stopped(stopped)))
         .layer(middleware::from_fn_with_state(guard, guard::watch))
         .with_state(sandbox))
+}
+
+/// The refusal of a request with more than so many bytes.
+pub(super) fn too_large(most: usize) -> Response {
+    Failure::too_large(most).into_response()
+}
+
+/// What could not be stored did not happen, so nobody is shown it.
+async fn while_stored(State(sandbox): State<Sandbox>, request: Request, next: Next) -> Response {
+    if sandbox.0.store.as_ref().is_some_and(Store::has_stopped) {
+        return Failure::stopped().into_response();
+    }
+    next.run(request).await
 }
 
 /// A name that is misspelled must not look like one that found everything.
@@ -103,4 +118,47 @@ async fn overview(State(sandbox): State<Sandbox>) -> Json<Value> {
         },
         "books": desk.totals(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::atomic::Ordering;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::sandbox::certificates::Authority;
+    use crate::sandbox::clock::SandboxClock;
+    use crate::sandbox::desk::Desk;
+    use crate::sandbox::store;
+
+    async fn ask(console: &str, path: &str) -> String {
+        let mut stream = tokio::net::TcpStream::connect(console.trim_start_matches("http://")).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn what_was_never_stored_is_never_shown() {
+        let (store, full) = store::tests::on_a_disk();
+        let desk = Desk::new(SandboxClock::Ahead(0), 0, true);
+        let sandbox = Sandbox::with(desk, Authority::new().unwrap(), Some((store, "disk".into())));
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let served = sandbox.serve(any, any, None).await.unwrap();
+        let user = |asks| sandbox.change_user("oUser", "wx1", |user| user.asks_password = asks);
+        user(true).unwrap();
+        assert!(ask(&served.console(), "/api/users/oUser").await.contains(r#""asks_password":true"#));
+        full.store(true, Ordering::Release);
+        assert!(user(false).is_err());
+        for path in ["/api/users/oUser", "/api/v1/overview", "/api/books", "/api/events"] {
+            let answer = ask(&served.console(), path).await;
+            assert!(answer.starts_with("HTTP/1.1 503") && answer.contains(r#""code":"stopped""#), "{path}: {answer}");
+        }
+        // The page itself tells people.
+        assert!(ask(&served.console(), "/").await.starts_with("HTTP/1.1 200"));
+    }
 }

@@ -133,12 +133,14 @@ impl Sandbox {
         };
         let listener = TlsListener::start(gateway_socket, tls, self.clone(), Arc::clone(&connections), stopped.clone())
             .map_err(|error| failed("a socket", error))?;
-        let app = Router::new().fallback(message).with_state(self.clone()).layer(from_fn(whole));
+        let app = Router::new().fallback(message).with_state(self.clone());
+        let app = app.layer(from_fn(|info, request, next| whole(too_long, info, request, next)));
         let app = app.into_make_service_with_connect_info::<PeerInfo>();
         let for_courier = stopped.clone();
         let gateway_task = axum::serve(listener, app).with_graceful_shutdown(over(stopped.clone()));
         let listener = ConsoleListener { socket: console_socket, lines: Lines::new(CONSOLE_CONNECTIONS) };
-        let app = control::router(self.clone(), Guard::new(token), stopped.clone())?.layer(from_fn(whole));
+        let app = control::router(self.clone(), Guard::new(token), stopped.clone())?;
+        let app = app.layer(from_fn(|info, request, next| whole(control::too_large, info, request, next)));
         let app = app.into_make_service_with_connect_info::<PeerInfo>();
         let console_task = axum::serve(listener, app).with_graceful_shutdown(over(stopped));
         let tasks = vec![
@@ -178,7 +180,12 @@ async fn listen(address: SocketAddr) -> Result<TcpListener> {
 /// Reads a request to its end before anything is done with it: how long that may
 /// take is known, and how much it may be. One that says itself that it is too long
 /// is not read at all.
-async fn whole(ConnectInfo(info): ConnectInfo<PeerInfo>, request: Request, next: Next) -> Response {
+async fn whole(
+    too_long: fn(usize) -> Response,
+    ConnectInfo(info): ConnectInfo<PeerInfo>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (head, body) = request.into_parts();
     let length =
         head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
@@ -188,7 +195,11 @@ async fn whole(ConnectInfo(info): ConnectInfo<PeerInfo>, request: Request, next:
         info.line.heard();
         return next.run(Request::from_parts(head, Body::from(body))).await;
     }
-    (StatusCode::PAYLOAD_TOO_LARGE, format!("a request has at most {MAX_BODY} bytes\n")).into_response()
+    too_long(MAX_BODY)
+}
+
+fn too_long(most: usize) -> Response {
+    (StatusCode::PAYLOAD_TOO_LARGE, format!("a request has at most {most} bytes\n")).into_response()
 }
 
 /// Every message, whatever its path, method and Content-Type.

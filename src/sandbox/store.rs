@@ -1,7 +1,8 @@
 //! State on disk: one embedded database, one writer, many answers per sync.
 
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, TableDefinition};
@@ -34,6 +35,7 @@ fn definition(table: Table) -> Definition {
 pub(crate) struct Store {
     sender: Option<mpsc::Sender<Batch>>,
     writer: Option<JoinHandle<()>>,
+    stopped: Arc<AtomicBool>,
 }
 
 struct Batch {
@@ -110,15 +112,23 @@ impl Rows {
     /// The system gives no thread.
     pub(crate) fn into_store(self) -> Result<Store> {
         let (sender, receiver) = mpsc::channel();
+        let stopped = Arc::new(AtomicBool::new(false));
+        let tell = Arc::clone(&stopped);
         let writer = std::thread::Builder::new()
             .name("hongbao-sandbox-store".to_owned())
-            .spawn(move || write_all(&self.database, &receiver))
+            .spawn(move || write_all(&self.database, &receiver, &tell))
             .map_err(|error| failed("the store's thread", error))?;
-        Ok(Store { sender: Some(sender), writer: Some(writer) })
+        Ok(Store { sender: Some(sender), writer: Some(writer), stopped })
     }
 }
 
 impl Store {
+    /// Whether a change could not be stored. What is in memory since then was
+    /// never written down.
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
     /// Queues changes; the order of calls is the order on disk.
     pub(crate) fn submit(&self, changes: Vec<Change>) -> Stored {
         let (sender, stored) = mpsc::channel();
@@ -189,7 +199,7 @@ fn read(
     Ok(Ok(()))
 }
 
-fn write_all(database: &Database, receiver: &mpsc::Receiver<Batch>) {
+fn write_all(database: &Database, receiver: &mpsc::Receiver<Batch>, stopped: &AtomicBool) {
     while let Ok(first) = receiver.recv() {
         let mut group = vec![first];
         while group.len() < GROUP
@@ -199,6 +209,8 @@ fn write_all(database: &Database, receiver: &mpsc::Receiver<Batch>) {
         }
         let result = write(database, &group).map_err(|error| error.to_string());
         let broken = result.is_err();
+        // Before anybody hears of the error, so that who does finds it so.
+        stopped.store(broken, Ordering::Release);
         for batch in group {
             (batch.done)(result.clone());
         }
@@ -235,8 +247,66 @@ fn write(database: &Database, group: &[Batch]) -> std::result::Result<(), redb::
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use redb::StorageBackend;
+    use redb::backends::InMemoryBackend;
+
     use super::*;
+
+    /// A disk that is full from a moment on.
+    #[derive(Debug)]
+    struct Disk {
+        memory: InMemoryBackend,
+        full: Arc<AtomicBool>,
+    }
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> std::io::Result<u64> {
+            self.memory.len()
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+            self.memory.read(offset, out)
+        }
+
+        fn set_len(&self, len: u64) -> std::io::Result<()> {
+            self.memory.set_len(len)
+        }
+
+        fn sync_data(&self) -> std::io::Result<()> {
+            if self.full.load(Ordering::Acquire) {
+                return Err(std::io::ErrorKind::StorageFull.into());
+            }
+            self.memory.sync_data()
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+            self.memory.write(offset, data)
+        }
+    }
+
+    /// A store on a disk, and the word that makes it full.
+    pub(in crate::sandbox) fn on_a_disk() -> (Store, Arc<AtomicBool>) {
+        let full = Arc::new(AtomicBool::new(false));
+        let disk = Disk { memory: InMemoryBackend::new(), full: Arc::clone(&full) };
+        let database = Database::builder().create_with_backend(disk).unwrap();
+        prepare(&database).unwrap();
+        (Rows { database, label: "disk".to_owned() }.into_store().unwrap(), full)
+    }
+
+    #[test]
+    fn a_store_that_could_not_write_once_writes_no_more() {
+        let (store, full) = on_a_disk();
+        let change = || vec![Change { table: Table::State, key: "clock".to_owned(), value: Some(vec![0]) }];
+        store.submit(change()).wait().unwrap();
+        assert!(!store.has_stopped());
+        full.store(true, Ordering::Release);
+        store.submit(change()).wait().unwrap_err();
+        assert!(store.has_stopped());
+        full.store(false, Ordering::Release);
+        assert_eq!(store.submit(change()).wait().unwrap_err(), GONE);
+        assert!(store.has_stopped());
+    }
 
     #[tokio::test]
     async fn behind_all_is_behind_all() {

@@ -220,11 +220,15 @@ async fn a_body_that_is_too_long_is_refused_unread() {
     let mut console = stage.console().await;
     console.write_all(&announced).await.unwrap();
     assert_eq!(status(&mut console).await, "HTTP/1.1 413 Payload Too Large\r\n");
+    let mut told = Vec::new();
     for stream in [&mut gateway as &mut (dyn AsyncRead + Unpin), &mut console] {
         let mut rest = Vec::new();
         // With or without a proper end: the connection is over.
         let _ = tokio::time::timeout(SECOND, stream.read_to_end(&mut rest)).await.unwrap();
+        told.push(String::from_utf8(rest).unwrap());
     }
+    assert!(told[0].ends_with("a request has at most 131072 bytes\n"), "{}", told[0]);
+    assert!(told[1].contains(r#""code":"too_large""#), "{}", told[1]);
     assert!(stage.sandbox.requests(1).is_empty() && stage.sandbox.faults().is_empty());
 }
 

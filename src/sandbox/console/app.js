@@ -30,6 +30,8 @@ let overview = null;
 let offset = 0;
 let open = null;
 let connected = false;
+// Why the sandbox has stopped, if it has.
+let stopped = null;
 const selected = {};
 
 const ctx = {
@@ -92,9 +94,10 @@ function tick() {
 
 function tell() {
   if (!head.books) return;
-  head.line.hidden = connected;
+  head.line.hidden = connected && stopped === null;
   head.line.className = "tag bad head-line";
-  head.line.textContent = t("reconnecting…", "重新连接…");
+  head.line.textContent = stopped === null ? t("reconnecting…", "重新连接…") : t("stopped: its state cannot be stored", "已停止：状态无法保存");
+  head.line.title = stopped?.next_step ?? "";
   if (overview === null) return;
   const fine = overview.books.balanced;
   head.books.className = `tag ${fine ? "ok" : "bad"}`;
@@ -115,11 +118,16 @@ async function look() {
   try {
     const fresh = await get("/overview");
     overview = fresh;
+    stopped = null;
     offset = fresh.now - Date.now();
     tick();
     tell();
     open?.live?.overview?.(overview);
   } catch (error) {
+    if (error.code === "stopped") {
+      stopped = error;
+      tell();
+    }
     if (error.code === "unauthorized") locked(error);
   }
   setTimeout(() => {

@@ -48,6 +48,23 @@ impl Failure {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message, next_step)
     }
 
+    /// It has more bytes than a request may have.
+    pub(super) fn too_large(most: usize) -> Self {
+        let problem = format!("a request has at most {most} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", problem, "send less at a time")
+    }
+
+    /// What is in memory is no longer on disk.
+    pub(super) fn stopped() -> Self {
+        let next = "make room on its disk, or look at its log, and start it again";
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "stopped",
+            "the sandbox could not store its state and has stopped",
+            next,
+        )
+    }
+
     /// The path takes other methods.
     pub(super) fn method() -> Self {
         let next = "look at /api/openapi.json";

@@ -79,7 +79,7 @@ fn describe(operation: &Operation) -> Value {
         "operationId": name_of(operation),
         "summary": operation.summary,
         "parameters": parameters(operation),
-        "responses": { "200": good, "4XX": bad },
+        "responses": { "200": good, "4XX": bad, "503": bad },
     });
     if let Some(schema) = operation.takes {
         described["requestBody"] = json!({ "content": content("application/json", reference(schema)) });
